@@ -1,0 +1,308 @@
+"""The FLUX.2 transformer: image, text and reference tokens at one time → the velocity of the image tokens.
+
+Attribute names are the keys of the official checkpoint, so its files load without renaming. Knows nothing of
+pictures, prompts or schedules. Plain autograd throughout: the same module is trained and sampled.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flux2engine.variants import TransformerConfig
+
+NORM_EPSILON = 1e-6
+TIME_EMBEDDING_SIZE = 256
+TIME_SCALE = 1000.0
+TIME_PERIOD = 10000.0
+
+Rotation = tuple[Tensor, Tensor]  # cosines and sines, each (B, 1, S, head_dim / 2), fp32
+
+
+class Flux2Transformer(nn.Module):
+    """Predict the velocity (noise − picture) of packed, normalised latents."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden = config.hidden_size
+        self.img_in = _linear(config.in_channels, hidden)
+        self.txt_in = _linear(config.context_dim, hidden)
+        self.time_in = VectorEmbedder(hidden)
+        if config.guidance_embedding:
+            self.guidance_in = VectorEmbedder(hidden)
+        self.double_stream_modulation_img = Modulation(hidden, triples=2)
+        self.double_stream_modulation_txt = Modulation(hidden, triples=2)
+        self.single_stream_modulation = Modulation(hidden, triples=1)
+        self.double_blocks = nn.ModuleList(DoubleStreamBlock(config) for _ in range(config.double_blocks))
+        self.single_blocks = nn.ModuleList(SingleStreamBlock(config) for _ in range(config.single_blocks))
+        self.final_layer = FinalLayer(hidden, config.in_channels)
+
+    def forward(
+        self,
+        img: Tensor,
+        img_ids: Tensor,
+        txt: Tensor,
+        txt_ids: Tensor,
+        timestep: Tensor,
+        guidance: Tensor | None = None,
+        reference_tokens: Tensor | None = None,
+        reference_ids: Tensor | None = None,
+        reference_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Return the velocity (B, L, 128) of `img`.
+
+        `img` (B, L, 128), `txt` (B, T, context), `reference_tokens` (B, R, 128) or None; ids (B, length, 4), each item
+        with its own; `timestep` (B,) in [0, 1]; `guidance` (B,) where the model embeds it. `reference_mask` (B, R) is
+        True for real tokens and lets items with different references share a batch.
+        """
+        image_length = img.shape[1]
+        ids = [txt_ids, img_ids]
+        tokens = img
+        if reference_tokens is not None:
+            if reference_ids is None:
+                raise ValueError("reference_tokens need reference_ids")
+            tokens = torch.cat([img, reference_tokens], dim=1)
+            ids.append(reference_ids)
+        condition = self._condition(timestep, guidance, img.dtype)  # (B, hidden)
+        rotation = rotary_embedding(torch.cat(ids, dim=1), self.config.axes_dim, self.config.theta)
+        mask = _attention_mask(reference_mask, txt.shape[1] + image_length)
+
+        image = self.img_in(tokens)
+        text = self.txt_in(txt)
+        image_modulation = self.double_stream_modulation_img(condition)
+        text_modulation = self.double_stream_modulation_txt(condition)
+        for block in self.double_blocks:
+            image, text = block(image, text, image_modulation, text_modulation, rotation, mask)
+
+        joint = torch.cat([text, image], dim=1)
+        modulation = self.single_stream_modulation(condition)
+        for block in self.single_blocks:
+            joint = block(joint, modulation, rotation, mask)
+        # Text leads and references trail; only the output's own tokens have a velocity.
+        image = joint[:, txt.shape[1] : txt.shape[1] + image_length]
+        velocity: Tensor = self.final_layer(image, condition)
+        return velocity
+
+    def _condition(self, timestep: Tensor, guidance: Tensor | None, dtype: torch.dtype) -> Tensor:
+        vector: Tensor = self.time_in(sinusoid(timestep, dtype))
+        if self.config.guidance_embedding:
+            if guidance is None:
+                raise ValueError("this transformer embeds guidance, and none was given")
+            vector = vector + self.guidance_in(sinusoid(guidance, dtype))
+        elif guidance is not None:
+            raise ValueError("this transformer embeds no guidance, and some was given")
+        return vector
+
+
+class VectorEmbedder(nn.Module):
+    """Lift a sinusoid to the hidden size."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.in_layer = _linear(TIME_EMBEDDING_SIZE, hidden)
+        self.out_layer = _linear(hidden, hidden)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return (B, hidden)."""
+        lifted: Tensor = self.out_layer(F.silu(self.in_layer(values)))
+        return lifted
+
+
+class Modulation(nn.Module):
+    """Turn the condition into (shift, scale, gate) triples, shared by all blocks of a kind."""
+
+    def __init__(self, hidden: int, triples: int) -> None:
+        super().__init__()
+        self.triples = triples
+        self.lin = _linear(hidden, 3 * triples * hidden)
+
+    def forward(self, condition: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
+        """Return one (shift, scale, gate) per triple, each (B, 1, hidden): attention first, then the MLP."""
+        chunks = self.lin(F.silu(condition))[:, None].chunk(3 * self.triples, dim=-1)
+        return tuple((chunks[i], chunks[i + 1], chunks[i + 2]) for i in range(0, 3 * self.triples, 3))
+
+
+Triples = tuple[tuple[Tensor, Tensor, Tensor], ...]
+
+
+class QueryKeyScale(nn.Module):
+    """Normalise by root mean square over the head and scale."""
+
+    def __init__(self, head_dim: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(head_dim))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return states of the same shape; the division is in fp32, the scale in the parameter's dtype."""
+        normed = F.rms_norm(states.float(), (states.shape[-1],), eps=NORM_EPSILON)
+        return normed.to(states.dtype) * self.scale
+
+
+class QueryKeyNorm(nn.Module):
+    """Normalise queries and keys, each with its own scale."""
+
+    def __init__(self, head_dim: int) -> None:
+        super().__init__()
+        self.query_norm = QueryKeyScale(head_dim)
+        self.key_norm = QueryKeyScale(head_dim)
+
+    def forward(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both, normalised."""
+        return self.query_norm(query), self.key_norm(key)
+
+
+class StreamAttention(nn.Module):
+    """Hold one stream's projections; the attention itself joins the streams."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = _linear(config.hidden_size, 3 * config.hidden_size)
+        self.norm = QueryKeyNorm(config.head_dim)
+        self.proj = _linear(config.hidden_size, config.hidden_size)
+
+    def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return normalised queries and keys, and values, each (B, heads, L, head_dim)."""
+        query, key, value = split_heads(self.qkv(states), self.heads)
+        query, key = self.norm(query, key)
+        return query, key, value
+
+
+class SwiGLU(nn.Module):
+    """Gate the second half by SiLU of the first."""
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return half the width."""
+        gate, value = states.chunk(2, dim=-1)
+        return F.silu(gate) * value
+
+
+class DoubleStreamBlock(nn.Module):
+    """Let text and image attend to each other while each keeps its own weights."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.img_attn = StreamAttention(config)
+        self.img_mlp = _mlp(config)
+        self.txt_attn = StreamAttention(config)
+        self.txt_mlp = _mlp(config)
+
+    def forward(
+        self, image: Tensor, text: Tensor, image_mod: Triples, text_mod: Triples, rotation: Rotation, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the new image and text states."""
+        text_qkv = self.txt_attn.project(modulate(text, *text_mod[0][:2]))
+        image_qkv = self.img_attn.project(modulate(image, *image_mod[0][:2]))
+        query, key, value = (torch.cat(pair, dim=2) for pair in zip(text_qkv, image_qkv, strict=True))  # text first
+        attended = attention(query, key, value, rotation, mask)
+        text_length = text.shape[1]
+        text = text + text_mod[0][2] * self.txt_attn.proj(attended[:, :text_length])
+        image = image + image_mod[0][2] * self.img_attn.proj(attended[:, text_length:])
+        text = text + text_mod[1][2] * self.txt_mlp(modulate(text, *text_mod[1][:2]))
+        image = image + image_mod[1][2] * self.img_mlp(modulate(image, *image_mod[1][:2]))
+        return image, text
+
+
+class SingleStreamBlock(nn.Module):
+    """Run attention and MLP side by side over the joined tokens."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.split = [3 * config.hidden_size, 2 * config.mlp_size]
+        self.linear1 = _linear(config.hidden_size, sum(self.split))
+        self.linear2 = _linear(config.hidden_size + config.mlp_size, config.hidden_size)
+        self.norm = QueryKeyNorm(config.head_dim)
+        self.mlp_activation = SwiGLU()
+
+    def forward(self, joint: Tensor, modulation: Triples, rotation: Rotation, mask: Tensor | None) -> Tensor:
+        """Return the new joint states."""
+        shift, scale, gate = modulation[0]
+        qkv, mlp = self.linear1(modulate(joint, shift, scale)).split(self.split, dim=-1)
+        query, key, value = split_heads(qkv, self.heads)
+        query, key = self.norm(query, key)
+        attended = attention(query, key, value, rotation, mask)
+        return joint + gate * self.linear2(torch.cat([attended, self.mlp_activation(mlp)], dim=-1))
+
+
+class FinalLayer(nn.Module):
+    """Modulate once more and project to latent channels."""
+
+    def __init__(self, hidden: int, out_channels: int) -> None:
+        super().__init__()
+        self.linear = _linear(hidden, out_channels)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), _linear(hidden, 2 * hidden))
+
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+        """Return (B, L, out channels). Shift stands first in the official weight (diffusers swaps the halves)."""
+        shift, scale = self.adaLN_modulation(condition)[:, None].chunk(2, dim=-1)
+        velocity: Tensor = self.linear(modulate(image, shift, scale))
+        return velocity
+
+
+def sinusoid(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return (B, 256) in `dtype`: cosines first. Values are rounded to `dtype` before and after the × 1000."""
+    scaled = (values.to(dtype) * TIME_SCALE).float()
+    half = TIME_EMBEDDING_SIZE // 2
+    frequencies = torch.exp(-math.log(TIME_PERIOD) * torch.arange(half, device=values.device).float() / half)
+    angles = scaled[:, None] * frequencies[None]
+    return torch.cat([angles.cos(), angles.sin()], dim=-1).to(dtype)
+
+
+def rotary_embedding(ids: Tensor, axes_dim: tuple[int, ...], theta: int) -> Rotation:
+    """Return the rotation of every token from its integer ids (B, S, axes), all axes side by side."""
+    # Angles in fp64 where the device has it: at id 2000 an fp32 angle is off by 1e-4.
+    precise = torch.float32 if ids.device.type == "mps" else torch.float64
+    angles = []
+    for axis, dim in enumerate(axes_dim):
+        frequencies = theta ** (-torch.arange(0, dim, 2, dtype=precise, device=ids.device) / dim)
+        angles.append(ids[..., axis, None].to(precise) * frequencies)
+    angle = torch.cat(angles, dim=-1)[:, None]  # (B, 1, S, head_dim / 2)
+    return angle.cos().float(), angle.sin().float()
+
+
+def rotate(states: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate interleaved pairs (2i, 2i + 1) of the head dimension, in fp32."""
+    cosine, sine = rotation
+    even, odd = states.float().unflatten(-1, (-1, 2)).unbind(-1)
+    turned = torch.stack([even * cosine - odd * sine, odd * cosine + even * sine], dim=-1)
+    return turned.flatten(-2).to(states.dtype)
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, rotation: Rotation, mask: Tensor | None) -> Tensor:
+    """Attend over all tokens, (B, heads, S, head_dim) → (B, S, hidden)."""
+    query, key = rotate(query, rotation), rotate(key, rotation)
+    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return attended.transpose(1, 2).flatten(2)
+
+
+def split_heads(fused: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Split (B, S, 3·hidden), ordered q, k, v then head then dimension, into three (B, heads, S, head_dim)."""
+    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in fused.chunk(3, dim=-1))
+    return query, key, value
+
+
+def modulate(states: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Normalise without learned weights, then scale and shift."""
+    return (1 + scale) * F.layer_norm(states, states.shape[-1:], eps=NORM_EPSILON) + shift
+
+
+def _attention_mask(reference_mask: Tensor | None, others: int) -> Tensor | None:
+    """Return (B, 1, 1, S), True where a key may be seen: padding references hide, everything else is seen."""
+    if reference_mask is None:
+        return None
+    return F.pad(reference_mask.bool(), (others, 0), value=True)[:, None, None]
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    return nn.Linear(inputs, outputs, bias=False)  # no Linear of FLUX.2 has a bias
+
+
+def _mlp(config: TransformerConfig) -> nn.Sequential:
+    return nn.Sequential(
+        _linear(config.hidden_size, 2 * config.mlp_size), SwiGLU(), _linear(config.mlp_size, config.hidden_size)
+    )
