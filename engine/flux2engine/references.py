@@ -1,0 +1,125 @@
+"""Reference pictures → tokens and position ids the transformer can attend to, by the official preparation rules.
+
+RGB, at least 64 px and at most 8:1, shrunk (never enlarged) to an area, cropped to multiples of 16 around the centre.
+Knows nothing of prompts or sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from flux2engine import latents
+from flux2engine.autoencoder import Autoencoder
+from flux2engine.errors import ReferencePictureError, RequestError
+from flux2engine.variants import PIXELS_PER_TOKEN
+
+MIN_SIDE = 64
+MAX_ASPECT = 8
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ReferenceLimits:
+    """Say how many references a model takes and how large each may be, in pixels of area."""
+
+    max_count: int
+    area_single: int
+    area_several: int
+    matte: tuple[int, int, int] = WHITE  # what stands behind transparent pixels
+
+
+@dataclass(frozen=True)
+class References:
+    """Hold a batch's encoded references, padded to the longest item."""
+
+    tokens: Tensor  # (B, R, 128)
+    ids: Tensor  # (B, R, 4)
+    mask: Tensor | None  # (B, R), True for real tokens; None if every token is real
+
+
+def prepare_references(pictures: Sequence[Image.Image], limits: ReferenceLimits) -> list[Image.Image]:
+    """Return the pictures as the model will see them; raise by the 1-based number that prompts use."""
+    if len(pictures) > limits.max_count:
+        raise RequestError(f"{len(pictures)} references, and this model takes at most {limits.max_count}")
+    area = limits.area_single if len(pictures) == 1 else limits.area_several
+    return [_prepared(picture, index, area, limits.matte) for index, picture in enumerate(pictures, start=1)]
+
+
+def encode_references(
+    autoencoder: Autoencoder,
+    batch: Sequence[Sequence[Image.Image]],
+    limits: ReferenceLimits,
+    device: torch.device,
+) -> References | None:
+    """Encode each item's references; return None if no item has any."""
+    if not any(batch):
+        return None
+    items = [_encoded(autoencoder, prepare_references(pictures, limits), device) for pictures in batch]
+    longest = max(tokens.shape[0] for tokens, _ in items)
+    lengths = torch.tensor([tokens.shape[0] for tokens, _ in items], device=device)
+    mask = torch.arange(longest, device=device) < lengths[:, None]
+    return References(
+        tokens=torch.stack([F.pad(tokens, (0, 0, 0, longest - tokens.shape[0])) for tokens, _ in items]),
+        ids=torch.stack([F.pad(ids, (0, 0, 0, longest - ids.shape[0])) for _, ids in items]).to(device),
+        mask=None if bool(mask.all()) else mask,
+    )
+
+
+def pixels(picture: Image.Image) -> Tensor:
+    """Turn an RGB picture into pixels (1, 3, H, W) in [0, 1]."""
+    array = torch.from_numpy(np.array(picture, dtype=np.uint8))
+    return array.permute(2, 0, 1)[None].float() / 255
+
+
+def flatten(picture: Image.Image, matte: tuple[int, int, int] = WHITE) -> Image.Image:
+    """Turn any mode into RGB, upright, with transparency set on `matte`."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I"):  # 16 bits a channel: Pillow's own conversion clips instead of scaling
+        upright = Image.fromarray((np.asarray(upright).clip(0, 65535) >> 8).astype(np.uint8))
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*matte, 255))
+        upright = Image.alpha_composite(ground, layer)
+    return upright.convert("RGB")
+
+
+def _prepared(picture: Image.Image, index: int, area: int, matte: tuple[int, int, int]) -> Image.Image:
+    rgb = flatten(picture, matte)
+    width, height = rgb.size
+    if min(width, height) < MIN_SIDE:
+        raise ReferencePictureError(index, f"{width} × {height} px; both sides must be at least {MIN_SIDE} px")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ReferencePictureError(index, f"{width} × {height} px is more extreme than {MAX_ASPECT}:1; crop it first")
+    if width * height > area:
+        scale = (area / (width * height)) ** 0.5
+        rgb = rgb.resize((int(width * scale), int(height * scale)), Image.Resampling.LANCZOS)
+    return _centre_crop(rgb, index)
+
+
+def _centre_crop(rgb: Image.Image, index: int) -> Image.Image:
+    width, height = (side // PIXELS_PER_TOKEN * PIXELS_PER_TOKEN for side in rgb.size)
+    if not width or not height:
+        raise ReferencePictureError(index, f"nothing is left of it at {rgb.width} × {rgb.height} px; use a wider crop")
+    left, top = (rgb.width - width) // 2, (rgb.height - height) // 2
+    return rgb.crop((left, top, left + width, top + height))
+
+
+def _encoded(
+    autoencoder: Autoencoder, pictures: Sequence[Image.Image], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return tokens (R, 128) and ids (R, 4) of one item, each picture encoded by itself."""
+    statistics = autoencoder.bn
+    tokens, sizes = [torch.zeros(0, latents.TOKEN_CHANNELS, device=device)], []
+    for picture in pictures:
+        packed = latents.patchify(autoencoder.encode(pixels(picture).to(device)))
+        packed = latents.normalise(packed, statistics.running_mean, statistics.running_var)
+        tokens.append(latents.to_tokens(packed)[0].float())
+        sizes.append((packed.shape[2], packed.shape[3]))
+    return torch.cat(tokens), latents.reference_ids(sizes)

@@ -1,0 +1,47 @@
+"""A finished file: encoded, checked, and released or kept back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flux2flow.domain.finding import Finding
+from flux2flow.domain.format import Media
+from flux2flow.domain.measures import PixelSize
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFile:
+    """Encoded bytes, not yet released. `notes` say what was tried."""
+
+    media: Media
+    data: bytes
+    quality: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset of a run. `path` is relative to build/<campaign>/; a file that was kept back has none."""
+
+    id: str
+    key: str
+    scene: str
+    plate: str
+    plate_key: str
+    path: str | None
+    digest: str
+    bytes: int
+    media: Media
+    quality: int | None
+    size: PixelSize
+    enlargement: float
+    findings: tuple[Finding, ...]
+    dropped: tuple[tuple[str, str], ...]
+    fits: tuple[tuple[str, float, int], ...]
+    """(layer, size in pixels, lines) of every set text."""
+    reused: bool = False
+
+    @property
+    def released(self) -> bool:
+        """Whether the file stands in the output folder."""
+        return self.path is not None

@@ -1,0 +1,201 @@
+"""A scene: the resolved layers of one asset, with regions in canvas pixels (already mirrored for right-to-left)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flux2flow.domain.files import PictureFile
+from flux2flow.domain.format import AspectClass
+from flux2flow.domain.measures import Box, Color, Insets, PixelSize
+
+Align = Literal["start", "center", "end"]
+Vertical = Literal["top", "middle", "bottom"]
+TextDirection = Literal["ltr", "rtl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A text style, resolved: families in fallback order, weight, tracking in em, leading as a multiple."""
+
+    style: str
+    families: tuple[str, ...]
+    weight: int
+    tracking: float
+    leading: float
+    color: Color
+    upper: bool = False
+    features: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FitRule:
+    """Copyfitting bounds in pixels."""
+
+    lines: int
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """A linear gradient from `start` to `end`; 0 degrees runs to the right, 90 downwards. Equal colours are a fill."""
+
+    start: Color
+    end: Color
+    angle: float = 90
+
+
+@dataclass(frozen=True, slots=True)
+class PlateLayer:
+    """The plate under everything: `crop` in plate pixels is scaled to the whole canvas, flipped where asked."""
+
+    id: str
+    plate: str
+    crop: Box
+    flip: bool
+    kind: Literal["plate"] = "plate"
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """Text in a box."""
+
+    id: str
+    text: str
+    type: Type
+    box: Box
+    align: Align
+    vertical: Vertical
+    fit: FitRule
+    priority: int = 1
+    max_chars: int | None = None
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonLayer:
+    """A button whose label sets its width, inside the box."""
+
+    id: str
+    text: str
+    type: Type
+    fill: Color
+    radius: float
+    padding: float
+    box: Box
+    align: Align
+    vertical: Vertical
+    fit: FitRule
+    priority: int = 1
+    max_chars: int | None = None
+    kind: Literal["button"] = "button"
+
+
+@dataclass(frozen=True, slots=True)
+class LogoLayer:
+    """A logo, never distorted: fitted inside the box. Clear space is a fraction of its drawn height."""
+
+    id: str
+    logo: str
+    picture: PictureFile
+    box: Box
+    align: Align
+    vertical: Vertical
+    clear_space: float
+    min_width: float
+    priority: int = 1
+    kind: Literal["logo"] = "logo"
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeLayer:
+    """A filled rectangle or ellipse."""
+
+    id: str
+    shape: Literal["rectangle", "ellipse"]
+    box: Box
+    fill: Gradient
+    radius: float = 0
+    priority: int = 1
+    kind: Literal["shape"] = "shape"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactShadow:
+    """What a standing product throws: the light's azimuth (negative from the left) and elevation in degrees."""
+
+    azimuth: float
+    elevation: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLayer:
+    """A picture in a box; with a contact shadow it stands on the box's bottom edge."""
+
+    id: str
+    picture: PictureFile
+    box: Box
+    align: Align
+    vertical: Vertical
+    fit: Literal["contain", "cover"]
+    shadow: ContactShadow | None = None
+    priority: int = 1
+    kind: Literal["picture"] = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a chart."""
+
+    label: str
+    value: float
+    shown: str
+    accent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLayer:
+    """A bar chart (horizontal bars, or columns) with direct labels."""
+
+    id: str
+    chart: Literal["bar", "column"]
+    bars: tuple[Bar, ...]
+    type: Type
+    color: Color
+    accent: Color
+    box: Box
+    fit: FitRule
+    priority: int = 1
+    kind: Literal["chart"] = "chart"
+
+
+Layer = PlateLayer | TextLayer | ButtonLayer | LogoLayer | ShapeLayer | PictureLayer | ChartLayer
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One asset to be made. `id` is unique in its plan; `layers` are painted in order, the plate first."""
+
+    id: str
+    entry: str
+    template: str
+    format: str
+    aspect_class: AspectClass
+    locale: str
+    direction: TextDirection
+    row: str
+    variant: tuple[tuple[str, str], ...]
+    size: PixelSize
+    safe_area: Insets
+    layers: tuple[Layer, ...]
+    unbroken: tuple[str, ...] = ()
+    """Words that are never broken across lines: the brand's names."""
+
+    @property
+    def plate(self) -> PlateLayer:
+        """The scene's plate layer."""
+        first = self.layers[0]
+        if not isinstance(first, PlateLayer):
+            raise TypeError(f"scene {self.id} does not begin with its plate")
+        return first

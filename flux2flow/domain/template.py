@@ -1,0 +1,205 @@
+"""A template as its `template.yaml` states it: slots, the plate's brief, layers, and one layout per aspect class.
+
+Strings marked *Jinja* hold expressions over `slots`, `copy`, `row`, `variant`, `brand`, `locale` and `format`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from flux2flow.domain.format import AspectClass
+
+_CLOSED = ConfigDict(frozen=True, extra="forbid")
+
+LAYER_KINDS = ("text", "button", "logo", "shape", "picture", "chart")
+
+
+class Slot(BaseModel):
+    """One thing a campaign fills in."""
+
+    model_config = _CLOSED
+
+    type: Literal["text", "image", "number", "color"]
+    role: Literal["product", "style", "prop", "subject"] | None = Field(None, description="of an image")
+    caption: str = Field("", description="Jinja: what an image shows, in plain words, for prompts; no words in the picture")
+    max_chars: int | None = Field(None, ge=1, description="double-width characters count twice")
+    optional: bool = False
+    default: str | None = None
+    description: str = ""
+
+
+class Light(BaseModel):
+    """Where the key light stands, for the prompt and for the contact shadow alike."""
+
+    model_config = _CLOSED
+
+    azimuth: float = Field(-45, ge=-180, le=180, description="degrees; negative is from the left, in the ltr composition")
+    elevation: float = Field(50, ge=5, le=90, description="degrees above the floor")
+    description: str = Field("soft light", description="Jinja: its character in words")
+
+
+class PlateSpec(BaseModel):
+    """The brief of the painted picture. All prose is Jinja; no negatives ('no people') are accepted."""
+
+    model_config = _CLOSED
+
+    scene: str
+    subjects: tuple[str, ...] = ()
+    style: str = ""
+    palette: dict[str, str] = Field(default_factory=dict, description="part of the picture: colour token or '#rrggbb'")
+    lighting: Light = Light()
+    composition: str = ""
+    camera: str = ""
+    references: tuple[str, ...] = Field((), description="slots.<image slot> or brand.references.<name>, in order")
+    quiet: tuple[str, ...] = Field((), description="layers under which the picture must stay empty")
+    words: str = Field("", description="words that must be inside the picture; almost always empty")
+    form: Literal["prose", "json"] = "prose"
+
+
+class Fit(BaseModel):
+    """Copyfitting: the largest size that fits the box in so many lines, between two sizes."""
+
+    model_config = _CLOSED
+
+    lines: int = Field(1, ge=1, le=40)
+    min: str = Field("10px", description="length; the floor")
+    max: str = Field("40vmin", description="length; the ceiling")
+
+
+class _LayerSpec(BaseModel):
+    model_config = _CLOSED
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    priority: int = Field(1, ge=1, le=9, description="1 is never dropped; 9 is dropped first")
+    mirror: bool = Field(True, description="whether right-to-left languages mirror its position")
+    when: str = Field("", description="Jinja; the layer is left out where it renders to nothing, 'false' or '0'")
+
+
+class TextSpec(_LayerSpec):
+    """Text in a brand style."""
+
+    text: str
+    style: str
+    fit: Fit = Fit()
+    color: str | None = Field(None, description="colour token; overrides the style's")
+
+
+class ButtonSpec(_LayerSpec):
+    """A button: its label sets its width, inside the box."""
+
+    button: str
+    style: str
+    fill: str
+    color: str | None = None
+    radius: str = "50%"
+    padding: str = "0.9"  # em of the label, horizontally
+    fit: Fit = Fit()
+
+
+class LogoSpec(_LayerSpec):
+    """A logo from the kit."""
+
+    logo: str
+    tone: Literal["normal", "reversed"] = "normal"
+
+
+class ShapeSpec(_LayerSpec):
+    """A rectangle or ellipse filled with one colour or a linear gradient between two (a scrim)."""
+
+    shape: Literal["rectangle", "ellipse"]
+    fill: str
+    to: str | None = Field(None, description="colour token at the far end of a gradient")
+    opacity: float = Field(1, ge=0, le=1)
+    to_opacity: float | None = Field(None, ge=0, le=1)
+    angle: float = Field(90, description="degrees of the gradient: 0 runs to the right, 90 downwards")
+    radius: str = "0px"
+
+
+class PictureSpec(_LayerSpec):
+    """A picture. `stands: true` sets it exactly on the plate's ground, with a contact shadow; it needs alpha."""
+
+    picture: str
+    fit: Literal["contain", "cover"] = "contain"
+    stands: bool = False
+
+
+class ChartSpec(_LayerSpec):
+    """A bar chart drawn from the rows, with direct labels."""
+
+    chart: Literal["bar", "column"]
+    label: str = Field(description="Jinja over `row`: one bar's name")
+    value: str = Field(description="Jinja over `row`: one bar's number")
+    show: str = Field("", description="Jinja over `row` and `value`: the direct label; empty: the number")
+    highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
+    style: str = Field(description="text style of the labels")
+    color: str
+    accent: str
+    text_color: str | None = None
+
+
+def _layer_kind(value: Any) -> str | None:
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    found = [kind for kind in LAYER_KINDS if kind in keys]
+    return found[0] if len(found) == 1 else None
+
+
+LayerSpec = Annotated[
+    Annotated[TextSpec, Tag("text")]
+    | Annotated[ButtonSpec, Tag("button")]
+    | Annotated[LogoSpec, Tag("logo")]
+    | Annotated[ShapeSpec, Tag("shape")]
+    | Annotated[PictureSpec, Tag("picture")]
+    | Annotated[ChartSpec, Tag("chart")],
+    Discriminator(
+        _layer_kind,
+        custom_error_type="layer_kind",
+        custom_error_message="a layer holds exactly one of text, button, logo, shape, picture, chart",
+    ),
+]
+
+
+class BoxSpec(BaseModel):
+    """Where a layer stands, in lengths; `%` refers to the axis, `vmin` to the shorter side."""
+
+    model_config = _CLOSED
+
+    x: str
+    y: str
+    w: str
+    h: str
+    align: Literal["start", "center", "end"] = "start"
+    vertical: Literal["top", "middle", "bottom"] = "top"
+
+
+class LayoutSpec(BaseModel):
+    """One aspect class: boxes by layer id, and where the product and the ground are.
+
+    A layer without a box is left out on this class.
+    """
+
+    model_config = _CLOSED
+
+    boxes: dict[str, BoxSpec]
+    side: Literal["start", "center", "end"] = Field("end", description="where the focal subject stands, left to right")
+    ground: str = Field("80%", description="y of the line a standing product touches")
+    focal: str | None = Field(None, description="layer whose box the picture's subject occupies; default: the standing picture")
+
+
+class Template(BaseModel):
+    """One template."""
+
+    model_config = _CLOSED
+
+    flux2flow: int
+    template: str = Field(description="family/name")
+    title: str = ""
+    description: str = ""
+    kind: Literal["banner", "scene", "infographic", "social"] = "banner"
+    per: Literal["row", "campaign"] = Field("row", description="one asset per row, or one from all rows together")
+    slots: dict[str, Slot] = Field(default_factory=dict)
+    variants: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="axis: values a campaign may choose from")
+    plate: PlateSpec
+    layers: tuple[LayerSpec, ...]
+    layout: dict[AspectClass, LayoutSpec] = Field(min_length=1)

@@ -1,0 +1,121 @@
+"""The seams: what a backend, a check, an exporter and a file source must offer. Plugins implement these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from flux2flow.domain.asset import EncodedFile
+from flux2flow.domain.canvas import Canvas
+from flux2flow.domain.files import FileRef
+from flux2flow.domain.finding import Finding, Level
+from flux2flow.domain.format import Format, Media
+from flux2flow.domain.layout import Layout
+from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
+from flux2flow.domain.scene import Scene
+
+
+class FileSource(Protocol):
+    """Reads files by reference; the bytes always match the digest, else StoreError."""
+
+    def read(self, file: FileRef) -> bytes:
+        """The file's bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PaintStep:
+    """Progress of one plate: step `done` of `of`."""
+
+    plate: int
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A finished plate: `plate` is its index in the batch."""
+
+    plate: int
+    canvas: Canvas
+    seconds: float
+
+
+@runtime_checkable
+class ImageBackend(Protocol):
+    """Paints plates. Loading weights happens on the first `paint`, never in `identity`."""
+
+    limits: BackendLimits
+
+    def identity(self) -> BackendIdentity:
+        """What decides the pixels besides the request; cheap, no torch."""
+        ...
+
+    def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
+        """Paint requests of one size; yields progress, and each plate as it is done. Raises GenerationError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEntry:
+    """A backend as it is registered: planning needs its limits, only painting makes it."""
+
+    name: str
+    limits: BackendLimits
+    create: Callable[[], ImageBackend]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSubject:
+    """What a check sees. `encoded` and `decoded` are None where nothing was painted (`flux2flow validate`)."""
+
+    scene: Scene
+    layout: Layout
+    format: Format
+    forbidden_words: tuple[str, ...] = ()
+    encoded: EncodedFile | None = None
+    decoded: Canvas | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Progress of a run, for whoever shows it. `done` of `of` counts steps (`plate-step`), plates or assets.
+
+    Order: `start` · `plate-step`* and `plate` per plate · `asset` per asset · `failure` where something could not be
+    made · `end`. `reused` marks what was not made again.
+    """
+
+    kind: Literal["start", "plate-step", "plate", "asset", "failure", "end"]
+    subject: str
+    done: int
+    of: int
+    reused: bool = False
+    detail: str = ""
+
+
+Progress = Callable[[Event], None]
+
+
+class Check(Protocol):
+    """One check, one file; `id` is the file's name in kebab-case."""
+
+    id: str
+    title: str
+    rationale: str
+    level: Level
+    needs_pixels: bool
+
+    def run(self, subject: CheckSubject) -> Iterable[Finding]:
+        """Findings, worst first; nothing where all is well."""
+        ...
+
+
+class Exporter(Protocol):
+    """Encodes a canvas as one media type. Deterministic."""
+
+    media: Media
+
+    def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
+        """The best file within the budget and above the quality floor, or None where there is none."""
+        ...
