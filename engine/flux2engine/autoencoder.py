@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from flux2engine.variants import TOKEN_CHANNELS, AutoencoderConfig, TinyAutoencoderConfig
 
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         states = self.conv_in(pixels)
         for level in self.down:
             states = level(states)
-        moments: Tensor = self.quant_conv(self.conv_out(F.silu(self.norm_out(self.mid(states)))))
+        moments: Tensor = self.quant_conv(self.conv_out(functional.silu(self.norm_out(self.mid(states)))))
         return moments
 
 
@@ -114,9 +114,7 @@ class Decoder(nn.Module):
         self.mid = Middle(widths[-1], config.groups)
         # Indexed from the highest resolution, as in the checkpoint, and run backwards.
         self.up = nn.ModuleList(
-            DecoderLevel(
-                inputs=widths[min(level + 1, len(widths) - 1)], width=width, config=config, upsample=level > 0
-            )
+            DecoderLevel(inputs=widths[min(level + 1, len(widths) - 1)], width=width, config=config, upsample=level > 0)
             for level, width in enumerate(widths)
         )
         self.norm_out = _group_norm(widths[0], config.groups)
@@ -127,7 +125,7 @@ class Decoder(nn.Module):
         states = self.mid(self.conv_in(self.post_quant_conv(latents)))
         for level in reversed(self.up):
             states = level(states)
-        pixels: Tensor = self.conv_out(F.silu(self.norm_out(states)))
+        pixels: Tensor = self.conv_out(functional.silu(self.norm_out(states)))
         return pixels
 
 
@@ -178,7 +176,7 @@ class Downsample(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Pad right and bottom only, as trained, then convolve with stride 2."""
-        halved: Tensor = self.conv(F.pad(states, (0, 1, 0, 1)))
+        halved: Tensor = self.conv(functional.pad(states, (0, 1, 0, 1)))
         return halved
 
 
@@ -191,7 +189,7 @@ class Upsample(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Repeat the nearest pixel, then convolve."""
-        doubled: Tensor = self.conv(F.interpolate(states, scale_factor=2.0, mode="nearest"))
+        doubled: Tensor = self.conv(functional.interpolate(states, scale_factor=2.0, mode="nearest"))
         return doubled
 
 
@@ -209,10 +207,11 @@ class ResidualBlock(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return states of the new width."""
-        change = self.conv1(F.silu(self.norm1(states)))
-        change = self.conv2(F.silu(self.norm2(change)))
-        kept: Tensor = self.nin_shortcut(states) if hasattr(self, "nin_shortcut") else states
-        return kept + change
+        change = self.conv1(functional.silu(self.norm1(states)))
+        change = self.conv2(functional.silu(self.norm2(change)))
+        kept = self.nin_shortcut(states) if hasattr(self, "nin_shortcut") else states
+        result: Tensor = kept + change
+        return result
 
 
 class Middle(nn.Module):
@@ -247,7 +246,7 @@ class SpatialAttention(nn.Module):
         query, key, value = (
             part.flatten(2).transpose(1, 2)[:, None] for part in (self.q(normed), self.k(normed), self.v(normed))
         )  # (B, 1, H·W, width)
-        slices = [F.scaled_dot_product_attention(part, key, value) for part in query.split(QUERY_SLICE, dim=2)]
+        slices = [functional.scaled_dot_product_attention(part, key, value) for part in query.split(QUERY_SLICE, dim=2)]
         attended = torch.cat(slices, dim=2)[:, 0].transpose(1, 2).reshape(states.shape)
         result: Tensor = states + self.proj_out(attended)
         return result
@@ -308,7 +307,7 @@ class TinyBlock(nn.Module):
         """Return states of the same shape."""
         if hasattr(self, "pool"):
             states = states + self.pool(states)
-        return F.relu(self.conv(states) + states)
+        return functional.relu(self.conv(states) + states)
 
 
 def _tiny_encoder(config: TinyAutoencoderConfig) -> list[nn.Module]:

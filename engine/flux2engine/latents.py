@@ -6,6 +6,7 @@ Shapes: raw latents (B, 32, H/8, W/8); packed latents (B, 128, H/16, W/16); toke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,6 +18,15 @@ NORMALISATION_EPSILON = 1e-4
 # Reference i (from 0) stands at time 10 + 10 i; its rows and columns start at 0 again.
 REFERENCE_TIME_START = 10
 REFERENCE_TIME_STEP = 10
+
+
+@dataclass(frozen=True)
+class ReferenceTokens:
+    """Hold a batch's encoded references, padded to the longest item."""
+
+    tokens: Tensor  # (B, R, 128)
+    ids: Tensor  # (B, R, 4)
+    mask: Tensor | None  # (B, R), True for real tokens; None if every token is real
 
 
 def patchify(latents: Tensor) -> Tensor:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn import functional
 
 from flux2engine import latents
 from flux2engine.autoencoder import Autoencoder
 from flux2engine.errors import ReferencePictureError, RequestError
-from flux2engine.variants import PIXELS_PER_TOKEN
+from flux2engine.latents import ReferenceTokens
+from flux2engine.variants import PIXELS_PER_TOKEN, TOKEN_CHANNELS
 
 MIN_SIDE = 64
 MAX_ASPECT = 8
@@ -35,15 +36,6 @@ class ReferenceLimits:
     matte: tuple[int, int, int] = WHITE  # what stands behind transparent pixels
 
 
-@dataclass(frozen=True)
-class References:
-    """Hold a batch's encoded references, padded to the longest item."""
-
-    tokens: Tensor  # (B, R, 128)
-    ids: Tensor  # (B, R, 4)
-    mask: Tensor | None  # (B, R), True for real tokens; None if every token is real
-
-
 def prepare_references(pictures: Sequence[Image.Image], limits: ReferenceLimits) -> list[Image.Image]:
     """Return the pictures as the model will see them; raise by the 1-based number that prompts use."""
     if len(pictures) > limits.max_count:
@@ -57,7 +49,7 @@ def encode_references(
     batch: Sequence[Sequence[Image.Image]],
     limits: ReferenceLimits,
     device: torch.device,
-) -> References | None:
+) -> ReferenceTokens | None:
     """Encode each item's references; return None if no item has any."""
     if not any(batch):
         return None
@@ -65,9 +57,9 @@ def encode_references(
     longest = max(tokens.shape[0] for tokens, _ in items)
     lengths = torch.tensor([tokens.shape[0] for tokens, _ in items], device=device)
     mask = torch.arange(longest, device=device) < lengths[:, None]
-    return References(
-        tokens=torch.stack([F.pad(tokens, (0, 0, 0, longest - tokens.shape[0])) for tokens, _ in items]),
-        ids=torch.stack([F.pad(ids, (0, 0, 0, longest - ids.shape[0])) for _, ids in items]).to(device),
+    return ReferenceTokens(
+        tokens=torch.stack([functional.pad(tokens, (0, 0, 0, longest - tokens.shape[0])) for tokens, _ in items]),
+        ids=torch.stack([functional.pad(ids, (0, 0, 0, longest - ids.shape[0])) for _, ids in items]).to(device),
         mask=None if bool(mask.all()) else mask,
     )
 
@@ -111,12 +103,10 @@ def _centre_crop(rgb: Image.Image, index: int) -> Image.Image:
     return rgb.crop((left, top, left + width, top + height))
 
 
-def _encoded(
-    autoencoder: Autoencoder, pictures: Sequence[Image.Image], device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _encoded(autoencoder: Autoencoder, pictures: Sequence[Image.Image], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return tokens (R, 128) and ids (R, 4) of one item, each picture encoded by itself."""
     statistics = autoencoder.bn
-    tokens, sizes = [torch.zeros(0, latents.TOKEN_CHANNELS, device=device)], []
+    tokens, sizes = [torch.zeros(0, TOKEN_CHANNELS, device=device)], []
     for picture in pictures:
         packed = latents.patchify(autoencoder.encode(pixels(picture).to(device)))
         packed = latents.normalise(packed, statistics.running_mean, statistics.running_var)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from flux2engine import latents
-from flux2engine.references import References
+from flux2engine.latents import ReferenceTokens
 from flux2engine.transformer import TIME_SCALE, Flux2Transformer
 
 
@@ -31,7 +32,7 @@ class Conditions:
     """Hold what steers the sampler."""
 
     text: Tensor  # (B, T, context)
-    references: References | None = None
+    references: ReferenceTokens | None = None
     embedded_guidance: float | None = None  # for models that embed it
     unconditional_text: Tensor | None = None  # (B, T, context): switches classifier-free guidance on
     guidance_scale: float = 1.0
@@ -46,13 +47,15 @@ def sample(
     height, width = noise.shape[2], noise.shape[3]
     tokens = latents.to_tokens(noise.float())
     ids = latents.image_ids(height, width).to(noise.device).expand(noise.shape[0], -1, -1)
-    for step, (time, following) in enumerate(zip(times[:-1], times[1:], strict=True), start=1):
+    for step, (time, following) in enumerate(pairwise(times), start=1):
         velocity = _velocity(transformer, tokens, ids, conditions, time)
         tokens = tokens + (following - time) * velocity
         yield SamplerState(step, len(times) - 1, following, latents.from_tokens(tokens, height, width))
 
 
-def _velocity(transformer: Flux2Transformer, tokens: Tensor, ids: Tensor, conditions: Conditions, time: float) -> Tensor:
+def _velocity(
+    transformer: Flux2Transformer, tokens: Tensor, ids: Tensor, conditions: Conditions, time: float
+) -> Tensor:
     conditional = _predict(transformer, tokens, ids, conditions, conditions.text, time)
     if conditions.unconditional_text is None:
         return conditional

@@ -10,7 +10,8 @@ import math
 # The official straight lines mu(tokens) measured at 10 and at 200 steps, as (slope, intercept).
 MU_AT_10_STEPS = (8.73809524e-05, 1.89833333)
 MU_AT_200_STEPS = (0.00016927, 0.45666666)
-# Above this the official code drops the step count and mu jumps down (2.05 to 1.19 at 50 steps). Kept: weights expect it.
+# Above this the official code drops the step count, and mu jumps down (2.05 to 1.19 at 50 steps): a peculiarity that
+# the weights are sampled with everywhere, so it is kept.
 LARGE_IMAGE_TOKENS = 4300
 
 

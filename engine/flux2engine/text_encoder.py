@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from flux2engine.variants import TextEncoderConfig
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 NORM_EPSILON = 1e-6
-PAD_TOKEN = "<|endoftext|>"  # what Qwen pads with
+PAD_TOKEN = "<|endoftext|>"  # what Qwen pads with  # noqa: S105 (no password)
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,13 @@ class CausalAttention(nn.Module):
         key = _rotate_halves(self.k_norm(self._heads(self.k_proj(states))), rotation)
         value = self._heads(self.v_proj(states))
         key, value = (part.repeat_interleave(self.groups, dim=1) for part in (key, value))
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         projected: Tensor = self.o_proj(attended.transpose(1, 2).flatten(2))
         return projected
 
     def _heads(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # (B, heads, T, head_dim)
+        split: Tensor = states.reshape(*states.shape[:-1], -1, self.head_dim)
+        return split.transpose(1, 2)  # (B, heads, T, head_dim)
 
 
 class GatedMLP(nn.Module):
@@ -172,7 +173,7 @@ class GatedMLP(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return (B, T, hidden)."""
-        projected: Tensor = self.down_proj(F.silu(self.gate_proj(states)) * self.up_proj(states))
+        projected: Tensor = self.down_proj(functional.silu(self.gate_proj(states)) * self.up_proj(states))
         return projected
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from flux2engine.variants import TransformerConfig
 
@@ -108,7 +108,7 @@ class VectorEmbedder(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return (B, hidden)."""
-        lifted: Tensor = self.out_layer(F.silu(self.in_layer(values)))
+        lifted: Tensor = self.out_layer(functional.silu(self.in_layer(values)))
         return lifted
 
 
@@ -122,7 +122,7 @@ class Modulation(nn.Module):
 
     def forward(self, condition: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
         """Return one (shift, scale, gate) per triple, each (B, 1, hidden): attention first, then the MLP."""
-        chunks = self.lin(F.silu(condition))[:, None].chunk(3 * self.triples, dim=-1)
+        chunks = self.lin(functional.silu(condition))[:, None].chunk(3 * self.triples, dim=-1)
         return tuple((chunks[i], chunks[i + 1], chunks[i + 2]) for i in range(0, 3 * self.triples, 3))
 
 
@@ -138,7 +138,7 @@ class QueryKeyScale(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return states of the same shape; the division is in fp32, the scale in the parameter's dtype."""
-        normed = F.rms_norm(states.float(), (states.shape[-1],), eps=NORM_EPSILON)
+        normed = functional.rms_norm(states.float(), (states.shape[-1],), eps=NORM_EPSILON)
         return normed.to(states.dtype) * self.scale
 
 
@@ -178,7 +178,7 @@ class SwiGLU(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Return half the width."""
         gate, value = states.chunk(2, dim=-1)
-        return F.silu(gate) * value
+        return functional.silu(gate) * value
 
 
 class DoubleStreamBlock(nn.Module):
@@ -192,7 +192,13 @@ class DoubleStreamBlock(nn.Module):
         self.txt_mlp = _mlp(config)
 
     def forward(
-        self, image: Tensor, text: Tensor, image_mod: Triples, text_mod: Triples, rotation: Rotation, mask: Tensor | None
+        self,
+        image: Tensor,
+        text: Tensor,
+        image_mod: Triples,
+        text_mod: Triples,
+        rotation: Rotation,
+        mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return the new image and text states."""
         text_qkv = self.txt_attn.project(modulate(text, *text_mod[0][:2]))
@@ -226,7 +232,8 @@ class SingleStreamBlock(nn.Module):
         query, key, value = split_heads(qkv, self.heads)
         query, key = self.norm(query, key)
         attended = attention(query, key, value, rotation, mask)
-        return joint + gate * self.linear2(torch.cat([attended, self.mlp_activation(mlp)], dim=-1))
+        result: Tensor = joint + gate * self.linear2(torch.cat([attended, self.mlp_activation(mlp)], dim=-1))
+        return result
 
 
 class FinalLayer(nn.Module):
@@ -268,7 +275,7 @@ def rotary_embedding(ids: Tensor, axes_dim: tuple[int, ...], theta: int) -> Rota
 def rotate(states: Tensor, rotation: Rotation) -> Tensor:
     """Rotate interleaved pairs (2i, 2i + 1) of the head dimension, in fp32."""
     cosine, sine = rotation
-    even, odd = states.float().unflatten(-1, (-1, 2)).unbind(-1)
+    even, odd = states.float().reshape(*states.shape[:-1], -1, 2).unbind(-1)
     turned = torch.stack([even * cosine - odd * sine, odd * cosine + even * sine], dim=-1)
     return turned.flatten(-2).to(states.dtype)
 
@@ -276,26 +283,26 @@ def rotate(states: Tensor, rotation: Rotation) -> Tensor:
 def attention(query: Tensor, key: Tensor, value: Tensor, rotation: Rotation, mask: Tensor | None) -> Tensor:
     """Attend over all tokens, (B, heads, S, head_dim) → (B, S, hidden)."""
     query, key = rotate(query, rotation), rotate(key, rotation)
-    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     return attended.transpose(1, 2).flatten(2)
 
 
 def split_heads(fused: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     """Split (B, S, 3·hidden), ordered q, k, v then head then dimension, into three (B, heads, S, head_dim)."""
-    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in fused.chunk(3, dim=-1))
+    query, key, value = (part.reshape(*part.shape[:-1], heads, -1).transpose(1, 2) for part in fused.chunk(3, dim=-1))
     return query, key, value
 
 
 def modulate(states: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Normalise without learned weights, then scale and shift."""
-    return (1 + scale) * F.layer_norm(states, states.shape[-1:], eps=NORM_EPSILON) + shift
+    return (1 + scale) * functional.layer_norm(states, states.shape[-1:], eps=NORM_EPSILON) + shift
 
 
 def _attention_mask(reference_mask: Tensor | None, others: int) -> Tensor | None:
     """Return (B, 1, 1, S), True where a key may be seen: padding references hide, everything else is seen."""
     if reference_mask is None:
         return None
-    return F.pad(reference_mask.bool(), (others, 0), value=True)[:, None, None]
+    return functional.pad(reference_mask.bool(), (others, 0), value=True)[:, None, None]
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

@@ -213,7 +213,9 @@ _NON_COMMERCIAL = "FLUX-Non-Commercial-2.0"
 _FOUR_MEGAPIXELS = 4 * 1024 * 1024
 
 
-def _klein(name: str, size: TransformerConfig, text: TextEncoderConfig, licence: str, *, distilled: bool) -> ModelVariant:
+def _klein(
+    name: str, size: TransformerConfig, text: TextEncoderConfig, licence: str, *, distilled: bool
+) -> ModelVariant:
     return ModelVariant(
         name=name,
         transformer=size,

@@ -72,16 +72,16 @@ def read_header(path: Path) -> Header:
             size = os.fstat(file.fileno()).st_size
             prefix = file.read(_HEADER_LENGTH_BYTES)
             if len(prefix) < _HEADER_LENGTH_BYTES:
-                raise _Malformed("the file is shorter than a header length")
+                raise _MalformedError("the file is shorter than a header length")
             length = int.from_bytes(prefix, "little")
             if length > MAX_HEADER_BYTES:
-                raise _Malformed(f"the header claims {length} bytes, more than {MAX_HEADER_BYTES}")
+                raise _MalformedError(f"the header claims {length} bytes, more than {MAX_HEADER_BYTES}")
             data_start = _HEADER_LENGTH_BYTES + length
             if data_start > size:
-                raise _Malformed("the header ends after the file does")
+                raise _MalformedError("the header ends after the file does")
             raw = file.read(length)
         return _checked_header(_parsed(raw), data_start, size - data_start)
-    except _Malformed as malformed:
+    except _MalformedError as malformed:
         raise WeightsError(f"{path.name} is not a usable safetensors file: {malformed}") from malformed
     except OSError as error:
         raise WeightsError(f"{path.name} cannot be read: {error.strerror}") from error
@@ -120,7 +120,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     path.write_bytes(len(raw).to_bytes(_HEADER_LENGTH_BYTES, "little") + raw + b"".join(blobs))
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """Carry the reason to the one place that knows the file's name."""
 
 
@@ -128,66 +128,66 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise _Malformed("the header is not UTF-8") from error
+        raise _MalformedError("the header is not UTF-8") from error
     except RecursionError as error:
-        raise _Malformed("the header is nested too deeply") from error
+        raise _MalformedError("the header is nested too deeply") from error
     except ValueError as error:
-        raise _Malformed(f"the header is not JSON ({error})") from error
+        raise _MalformedError(f"the header is not JSON ({error})") from error
     if not isinstance(header, dict):
-        raise _Malformed("the header is not a JSON object")
+        raise _MalformedError("the header is not a JSON object")
     return header
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Malformed("a key of the header is repeated")
+        raise _MalformedError("a key of the header is repeated")
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise _Malformed(f"the header holds {name}")
+    raise _MalformedError(f"the header holds {name}")
 
 
 def _checked_header(header: dict[str, Any], data_start: int, data_size: int) -> Header:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise _Malformed("__metadata__ is not a table of strings")
+        raise _MalformedError("__metadata__ is not a table of strings")
     if not header:
-        raise _Malformed("it holds no tensors")
+        raise _MalformedError("it holds no tensors")
     if len(header) > MAX_TENSORS:
-        raise _Malformed(f"it holds {len(header)} tensors, more than {MAX_TENSORS}")
+        raise _MalformedError(f"it holds {len(header)} tensors, more than {MAX_TENSORS}")
     entries = sorted((_entry(name, value) for name, value in header.items()), key=lambda entry: entry.start)
     position = 0
     for entry in entries:
         if entry.start != position:
-            raise _Malformed(f"{entry.name} starts at {entry.start}, expected {position} (a hole or an overlap)")
+            raise _MalformedError(f"{entry.name} starts at {entry.start}, expected {position} (a hole or an overlap)")
         position = entry.end
     if position != data_size:
-        raise _Malformed(f"the tensors take {position} bytes and the data has {data_size}")
+        raise _MalformedError(f"the tensors take {position} bytes and the data has {data_size}")
     return Header(tuple(entries), metadata, data_start)
 
 
 def _entry(name: str, value: Any) -> TensorEntry:
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
-        raise _Malformed(f"{ascii(name)[:80]} is not a tensor name")
+        raise _MalformedError(f"{ascii(name)[:80]} is not a tensor name")
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise _Malformed(f"{name} must have exactly dtype, shape and data_offsets")
+        raise _MalformedError(f"{name} must have exactly dtype, shape and data_offsets")
     dtype = DTYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
     if dtype is None:
-        raise _Malformed(f"{name} has the unknown dtype {ascii(value['dtype'])[:40]}")
+        raise _MalformedError(f"{name} has the unknown dtype {ascii(value['dtype'])[:40]}")
     shape, offsets = _naturals(name, value["shape"]), _naturals(name, value["data_offsets"])
     if len(shape) > MAX_RANK or 0 in shape:
-        raise _Malformed(f"{name} has an empty or too deep shape")
+        raise _MalformedError(f"{name} has an empty or too deep shape")
     if len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
-        raise _Malformed(f"{name}: shape and offsets disagree")
+        raise _MalformedError(f"{name}: shape and offsets disagree")
     return TensorEntry(name, dtype, shape, offsets[0], offsets[1])
 
 
 def _naturals(name: str, values: Any) -> tuple[int, ...]:
     # `type(...) is int`: JSON's true would pass isinstance.
     if not isinstance(values, list) or not all(type(value) is int and value >= 0 for value in values):
-        raise _Malformed(f"{name}: shape and offsets must be lists of natural numbers")
+        raise _MalformedError(f"{name}: shape and offsets must be lists of natural numbers")
     return tuple(values)
 
 
