@@ -26,7 +26,8 @@ class AssetEntry(BaseModel):
     formats: tuple[str, ...] = Field(min_length=1)
     variants: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     slots: dict[str, str | int | float] = Field(default_factory=dict, description="Jinja over copy, row, variant, locale")
-    locales: tuple[str, ...] | None = None
+    locales: tuple[str, ...] | None = Field(None, description="default: the campaign's")
+    rows: tuple[str, ...] | None = Field(None, description="row keys this entry is made for; default: every row")
 
     @property
     def key(self) -> str:
