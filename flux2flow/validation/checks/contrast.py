@@ -1,0 +1,65 @@
+"""Decoded file and Layout → type that does not stand out from the real pixels around it.
+
+Which layer lies under the type is of no interest here; the measuring itself is in `ground.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flux2flow.domain.finding import Finding, Level
+from flux2flow.interfaces import CheckSubject
+
+PERCENTILE = 0.05
+"""Of a text's glyphs: the level is decided there, so that one glyph on one bright speck fails no picture."""
+
+LADDER = (
+    "Move the text to a quieter place, take another colour pair of the kit, put a scrim under it, or repaint the plate."
+)
+
+
+class _Contrast:
+    id = "contrast"
+    title = "Contrast on real pixels"
+    rationale = (
+        "WCAG 2.2 asks for 4.5:1, or 3:1 for large type (24 px, or 18.66 px bold, as delivered), against what really "
+        "lies behind the words. So each glyph's fill is compared with a ring of pixels 1 to 3 px around its ink, on "
+        "the file as it was decoded again, after compression. The 5th percentile over a text's glyphs decides; the "
+        "worst glyph is named. Ratios are not rounded: 4.499 fails. Colour fonts are exempt. Ink that cannot be found "
+        "in the file fails too: it is covered. T06, T07."
+    )
+    level: Level = "fail"
+    needs_pixels = True
+
+    def run(self, subject: CheckSubject) -> Iterable[Finding]:
+        """At most one finding per text."""
+        if subject.decoded is None:
+            return
+        from flux2flow.validation.ground import measure  # not at start-up: only this check needs numpy
+
+        for text, measured in measure(subject.layout, subject.decoded):
+            glyphs = sorted(measured, key=lambda glyph: glyph.margin)
+            if not glyphs:
+                continue
+            worst, decisive = glyphs[0], glyphs[int(PERCENTILE * (len(glyphs) - 1))]
+            covered = 2 * sum(glyph.inked for glyph in glyphs) < len(glyphs)
+            if worst.margin >= 1 and not covered:
+                continue
+            fails = decisive.margin < 1
+            message = f"contrast is {worst.ratio:.2f}:1 at ‘{worst.character}’; {worst.needed:g}:1 is needed"
+            if worst.margin >= 1:
+                message = "the ink of this text is not in the picture: something covers it"
+            yield Finding(
+                check=self.id,
+                level=self.level if fails or covered else "warn",
+                message=message,
+                asset=subject.scene.id,
+                layer=text.id,
+                box=worst.box,
+                measured=f"{decisive.ratio:.2f}:1 at the 5th percentile of {len(glyphs)} glyphs",
+                limit=f"{decisive.needed:g}:1",
+                remedy=LADDER,
+            )
+
+
+CHECK = _Contrast()
