@@ -1,0 +1,56 @@
+# flux2flow: `make demo` renders the example campaign, `make test` passes the tests. Both install first, into .venv.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+export TORCH TORCH_CPU_INDEX
+BIN := .venv/bin
+DEMO := examples/aurora/campaign.yaml
+CODE := flux2flow engine/flux2engine tests .ci brand_kits
+LONG := PYTHONPATH=.:engine $(BIN)/python
+
+.PHONY: help demo test check format lint types contracts docs install lock fault bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install:  ## Install everything into .venv (does nothing the second time)
+	@$(PYTHON) .ci/preflight.py
+	@$(PYTHON) .ci/install.py
+
+demo: install  ## Render the example campaign
+	$(BIN)/flux2flow render $(DEMO)
+
+test: install  ## Pass the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+check: lint types contracts test docs  ## Format, lint, types, import contracts, tests, docs: what CI runs
+
+format: install  ## Write the house format
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+lint: install
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+
+types: install
+	$(BIN)/mypy
+
+contracts: install
+	$(BIN)/lint-imports --no-cache
+
+docs: install  ## Run what the documents say
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+lock: install  ## Write requirements.lock again (hashes, no addresses; torch and its GPU packages left out)
+	$(BIN)/python .ci/lock.py
+
+fault: install  ## Long: 40 kills, byte identity over 5 runs; writes docs/logs/
+	$(LONG) tests/fault/kill.py --kills 40 --log docs/logs
+	$(BIN)/python -m pytest -q -m long tests
+
+bench: install  ## Long: start-up, painting, setting, encoding; writes docs/logs/
+	$(LONG) tests/bench/bench.py --log docs/logs
+
+clean:  ## Remove .venv and everything rendered
+	rm -rf .venv examples/*/build examples/*/.flux2flow
