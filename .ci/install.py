@@ -53,7 +53,7 @@ def install_torch(torch: str, cpu_index: str) -> None:
     """Install torch from the first source that has it. Its version is pinned, its hash is not (SECURITY.md)."""
     for name, arguments in torch_sources(torch, cpu_index):
         print(f"install: torch from {name}", flush=True)
-        if pip("install", "-q", *arguments, check=False):
+        if pip("install", "-qq", *arguments, check=False):
             return
     raise SystemExit(f"install: no source has {torch}. Remedy: install it into .venv by hand, then run make again")
 
@@ -67,10 +67,10 @@ def main() -> int:
         venv.create(VENV, with_pip=True)
     print("install: locked packages, by hash", flush=True)
     lock = str(ROOT / "requirements.lock")
-    pip("install", "-q", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", lock)
+    pip("install", "-qq", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", lock)
     install_torch(os.environ["TORCH"], os.environ["TORCH_CPU_INDEX"])
     print("install: flux2flow itself", flush=True)
-    pip("install", "-q", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    pip("install", "-qq", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     pip("check")
     STAMP.write_text(fingerprint(), encoding="utf-8")
     return 0
