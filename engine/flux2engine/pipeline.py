@@ -136,15 +136,15 @@ class Flux2Pipeline:
         noise = torch.cat([latents.noise(seed, *grid) for seed in seeds]).to(device)
         conditions = self._conditions(text, references, guidance, len(prompts))
         for state in sample(self.transformer, noise, conditions, sampling_times(steps, grid[0] * grid[1])):
-            pixels = self.decode(state.latents) if state.step == state.of else None
+            pixels = quantise(self.decode(state.latents)) if state.step == state.of else None
             yield State(state.step, state.of, state.timestep, state.latents, pixels, text.truncated)
 
-    def decode(self, packed: Tensor) -> tuple[Pixels, ...]:
-        """Turn normalised packed latents (B, 128, h, w) into pictures."""
+    @torch.no_grad()
+    def decode(self, packed: Tensor) -> Tensor:
+        """Turn normalised packed latents (B, 128, h, w) into pixels (B, 3, H, W) in [0, 1]."""
         statistics = self.autoencoder.bn
         raw = latents.unpatchify(latents.denormalise(packed, statistics.running_mean, statistics.running_var))
-        pixels = self.autoencoder.decode(raw).float().clamp(0, 1).mul(255).round().to(torch.uint8)
-        return tuple(item.permute(1, 2, 0).contiguous().numpy() for item in pixels.cpu())
+        return self.autoencoder.decode(raw).float().clamp(0, 1)
 
     def _conditions(
         self, text: TextEmbeddings, references: ReferenceTokens | None, guidance: float, batch: int
@@ -177,6 +177,12 @@ class Flux2Pipeline:
         if chosen[1] < 1.0:
             raise RequestError(f"guidance must be at least 1, got {chosen[1]}")
         return chosen
+
+
+def quantise(pixels: Tensor) -> tuple[Pixels, ...]:
+    """Turn pixels (B, 3, H, W) in [0, 1] into pictures (H, W, 3) of bytes."""
+    rounded = pixels.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return tuple(item.contiguous().numpy() for item in rounded.cpu())
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

@@ -1,0 +1,1 @@
+"""The engine, tested without flux2flow."""
