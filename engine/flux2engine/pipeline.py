@@ -31,8 +31,6 @@ from flux2engine.variants import PIXELS_PER_TOKEN, ModelVariant
 
 MIN_SIDE = 64
 MAX_ASPECT = 8
-# Raise when the same request and weights would give other pixels.
-SAMPLING_VERSION = 1
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 

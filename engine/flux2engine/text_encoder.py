@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flux2engine.variants import PAD_TOKEN as PAD_TOKEN
 from flux2engine.variants import TextEncoderConfig
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 NORM_EPSILON = 1e-6
-PAD_TOKEN = "<|endoftext|>"  # what Qwen pads with  # noqa: S105 (no password)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ PIXELS_PER_TOKEN = 16
 LATENT_CHANNELS = 32
 TOKEN_CHANNELS = 4 * LATENT_CHANNELS
 
+# Raise when the same request and weights would give other pixels.
+SAMPLING_VERSION = 1
+
+PAD_TOKEN = "<|endoftext|>"  # what Qwen pads with  # noqa: S105 (no password)
+
 GuidanceKind = Literal["embedded", "classifier-free", "none"]
 
 
