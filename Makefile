@@ -45,12 +45,12 @@ docs: install  ## Run what the documents say
 lock: install  ## Write requirements.lock again (hashes, no addresses; torch and its GPU packages left out)
 	$(BIN)/python .ci/lock.py
 
-fault: install  ## Long: 40 kills, byte identity over 5 runs; writes docs/logs/
-	$(LONG) tests/fault/kill.py --kills 40 --log docs/logs
+fault: install  ## Long: 40 kills, byte identity over 5 runs; log in tests/fault/logs/
+	$(LONG) tests/fault/kill.py --kills 40 --log tests/fault/logs
 	$(BIN)/python -m pytest -q -m long tests
 
-bench: install  ## Long: start-up, painting, setting, encoding; writes docs/logs/
-	$(LONG) tests/bench/bench.py --log docs/logs
+bench: install  ## Long: start-up, painting, setting, encoding; log in tests/bench/logs/
+	$(LONG) tests/bench/bench.py --log tests/bench/logs
 
 clean:  ## Remove .venv and everything rendered
 	rm -rf .venv examples/*/build examples/*/.flux2flow
