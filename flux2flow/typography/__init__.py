@@ -1,0 +1,10 @@
+"""Scene → Layout: shaping, line breaking, copyfitting and placement. Every decision about position and size is made here.
+
+Paints nothing, and knows no fonts but the kit's.
+"""
+
+from __future__ import annotations
+
+from flux2flow.typography.set_scene import set_scene
+
+__all__ = ["set_scene"]

@@ -1,0 +1,234 @@
+"""Font files → cuts: a face at a point of its design space, with its metrics, coverage and glyph ink in em.
+
+Chooses the file and the axes for a family and a weight, and which family sets which character. Fonts come from the
+kit alone: nothing here knows the system's fonts, and nothing here draws.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import uharfbuzz as hb
+from uniseg.graphemecluster import grapheme_cluster_boundaries
+
+from flux2flow.domain.campaign import FontFile
+from flux2flow.domain.layout import FontInstance
+from flux2flow.errors import TypographyError
+from flux2flow.interfaces import FileSource
+
+MAX_FACES = 32
+_WEIGHT_NAMES = ("wght",)
+
+# Characters that a font need not hold: HarfBuzz composes with them or hides them.
+_INVISIBLE = frozenset(
+    "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\u2061\u2062\u2063\u2064\ufeff\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A cut's measures in em, upwards from the baseline; `descender` is negative."""
+
+    ascender: float
+    descender: float
+    cap_height: float
+    x_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class InkBox:
+    """A glyph's ink in em: left and right of its origin, bottom and top of the baseline."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+@dataclass(eq=False, slots=True)
+class Cut:
+    """A face at one point of its design space; compared by identity, made once per point by `cut`."""
+
+    reference: FontInstance
+    font: hb.Font
+    upem: int
+    coverage: frozenset[int]
+    metrics: Metrics
+    _ink: dict[int, InkBox | None] = field(default_factory=dict)
+
+    def ink(self, glyph: int) -> InkBox | None:
+        """Give a glyph's ink box in em; None for a glyph without ink."""
+        if glyph not in self._ink:
+            extents = self.font.get_glyph_extents(glyph)
+            if extents is None or not extents.width or not extents.height:
+                self._ink[glyph] = None
+            else:
+                left, top = extents.x_bearing / self.upem, extents.y_bearing / self.upem
+                self._ink[glyph] = InkBox(left, top + extents.height / self.upem, left + extents.width / self.upem, top)
+        return self._ink[glyph]
+
+    def draws(self, cluster: str) -> bool:
+        """Say whether the face has every character of a grapheme cluster, precomposed or in parts."""
+        needed = [character for character in cluster if not _is_invisible(character)]
+        if all(ord(character) in self.coverage for character in needed):
+            return True
+        composed = unicodedata.normalize("NFC", "".join(needed))
+        decomposed = unicodedata.normalize("NFD", "".join(needed))
+        return any(all(ord(character) in self.coverage for character in form) for form in (composed, decomposed))
+
+
+def _is_invisible(character: str) -> bool:
+    code = ord(character)
+    return (
+        character in _INVISIBLE
+        or 0xFE00 <= code <= 0xFE0F
+        or 0xE0000 <= code <= 0xE0FFF
+        or 0x2066 <= code <= 0x2069
+        or 0x202A <= code <= 0x202E
+    )
+
+
+class FaceCache:
+    """Faces and cuts by digest, kept between scenes; the oldest face goes when there are too many."""
+
+    def __init__(self) -> None:
+        self._faces: dict[str, tuple[hb.Face, frozenset[int]]] = {}
+        self._cuts: dict[FontInstance, Cut] = {}
+
+    def cut(self, reference: FontInstance, files: FileSource) -> Cut:
+        """Give the cut of a font instance; raises TypographyError for bytes that hold no usable font."""
+        if reference not in self._cuts:
+            face, coverage = self._face(reference.font, files)
+            font = hb.Font(face)
+            if reference.location:
+                font.set_variations(dict(reference.location))
+            upem = face.upem
+            self._cuts[reference] = Cut(reference, font, upem, coverage, _metrics(font, upem))
+        return self._cuts[reference]
+
+    def _face(self, file: FontFile, files: FileSource) -> tuple[hb.Face, frozenset[int]]:
+        digest = file.file.digest
+        if digest not in self._faces:
+            face = hb.Face(hb.Blob(files.read(file.file)))
+            coverage = frozenset(face.unicodes)
+            if not coverage or not face.glyph_count:
+                raise TypographyError(f"{file.file.path} ({file.family}) holds no characters: it is no usable font")
+            while len(self._faces) >= MAX_FACES:
+                oldest = next(iter(self._faces))
+                del self._faces[oldest]
+                self._cuts = {key: cut for key, cut in self._cuts.items() if key.font.file.digest != oldest}
+            self._faces[digest] = (face, coverage)
+        return self._faces[digest]
+
+
+CACHE = FaceCache()
+
+
+def _metrics(font: hb.Font, upem: int) -> Metrics:
+    extents = font.get_font_extents("ltr")
+    tag = hb.OTMetricsTag
+    cap = font.get_metric_position(tag.CAP_HEIGHT) or _letter_height(font, "H") or round(0.7 * upem)
+    x_height = font.get_metric_position(tag.X_HEIGHT) or _letter_height(font, "x") or round(0.5 * upem)
+    return Metrics(extents.ascender / upem, extents.descender / upem, cap / upem, x_height / upem)
+
+
+def _letter_height(font: hb.Font, letter: str) -> int:
+    glyph = font.get_nominal_glyph(ord(letter))
+    extents = font.get_glyph_extents(glyph) if glyph else None
+    return int(extents.y_bearing) if extents else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FontStack:
+    """The cuts of a style's families in fallback order; the first is the brand's choice."""
+
+    cuts: tuple[Cut, ...]
+
+    @property
+    def primary(self) -> Cut:
+        """The first family's cut."""
+        return self.cuts[0]
+
+    def assign(self, text: str) -> list[int]:
+        """Choose a cut for every character, as indices into `cuts`; a whole grapheme cluster takes one.
+
+        Letters, digits and brackets take the first family that has them, so that a pair of brackets matches. Spaces
+        and other punctuation follow the letters before them (else those after), where that face has them: a comma
+        changes its form between two faces in one word. What no family has goes to the first, as glyph 0.
+        """
+        bounds = list(grapheme_cluster_boundaries(text))
+        clusters = list(zip(bounds[:-1], bounds[1:], strict=True))
+        chosen: list[int | None] = []
+        for start, stop in clusters:
+            follows = follows_neighbour(text[start])
+            chosen.append(None if follows else self._first(text[start:stop]))
+        result: list[int] = []
+        for number, (start, stop) in enumerate(clusters):
+            own = chosen[number]
+            if own is None:
+                before = next((c for c in reversed(chosen[:number]) if c is not None), None)
+                after = next((c for c in chosen[number + 1 :] if c is not None), None)
+                near = [c for c in (before, after) if c is not None and self.cuts[c].draws(text[start:stop])]
+                own = near[0] if near else self._first(text[start:stop])
+            result += [own] * (stop - start)
+        return result
+
+    def _first(self, cluster: str) -> int:
+        return next((number for number, cut in enumerate(self.cuts) if cut.draws(cluster)), 0)
+
+
+@lru_cache(maxsize=8192)
+def follows_neighbour(character: str) -> bool:
+    """Say whether a character takes its neighbour's face: spaces, and punctuation that comes alone."""
+    category = unicodedata.category(character)
+    return category in ("Zs", "Zl", "Zp", "Cc", "Cf", "Po", "Pd") and character not in "%‰&@#*†‡§¶"
+
+
+def has_optical_size(families: Sequence[str], fonts: Sequence[FontFile]) -> bool:
+    """Say whether any of the families has an optical size axis."""
+    return any(font.family in families and any(axis[0] == "opsz" for axis in font.axes) for font in fonts)
+
+
+def stack(
+    families: Sequence[str], weight: int, optical_size: float, fonts: Sequence[FontFile], files: FileSource
+) -> FontStack:
+    """Choose the cuts for a style; raises TypographyError where the kit has no font of a family."""
+    cuts = []
+    for family in families:
+        members = [font for font in fonts if font.family == family]
+        if not members:
+            known = ", ".join(sorted({font.family for font in fonts})) or "none"
+            raise TypographyError(f"the kit has no font of the family ‘{family}’ (it has: {known})")
+        file = nearest_weight(members, weight)
+        cuts.append(CACHE.cut(FontInstance(file, location(file, weight, optical_size)), files))
+    return FontStack(tuple(cuts))
+
+
+def nearest_weight(members: Sequence[FontFile], weight: int) -> FontFile:
+    """Choose a family's file: one whose weight axis reaches the weight, else the static one that CSS would choose."""
+    variable = [font for font in members if any(axis[0] == "wght" for axis in font.axes)]
+    if variable:
+        return min(variable, key=lambda font: abs(dict(location(font, weight, 0))["wght"] - weight))
+
+    def rank(font: FontFile) -> tuple[int, int]:
+        own = font.weight or 400
+        if 400 <= weight <= 500 and weight <= own <= 500:
+            return 0, own - weight
+        bolder_first = weight > 500
+        if own == weight:
+            return 0, 0
+        return (1 if (own > weight) == bolder_first else 2), abs(own - weight)
+
+    return min(members, key=rank)
+
+
+def location(file: FontFile, weight: int, optical_size: float) -> tuple[tuple[str, float], ...]:
+    """Pin every axis of a variable font: weight and optical size clamped to their ranges, the others at their default."""
+    wanted = {"wght": float(weight), "opsz": optical_size}
+    return tuple(
+        (tag, min(max(wanted.get(tag, default), minimum), maximum))
+        for tag, minimum, default, maximum in sorted(file.axes)
+    )

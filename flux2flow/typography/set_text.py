@@ -1,0 +1,170 @@
+"""One text, its style and its box → placed glyphs in canvas pixels.
+
+The only module that turns em into pixels. Start and end are logical; edges are optical: the ink, not the side bearing,
+stands on the box's edge, and the caps of a single line stand in its middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flux2flow.domain.campaign import FontFile
+from flux2flow.domain.layout import Glyph, GlyphRun, PlacedLine, PlacedText
+from flux2flow.domain.measures import Box, Color
+from flux2flow.domain.scene import Align, FitRule, TextDirection, Type, Vertical
+from flux2flow.interfaces import FileSource
+from flux2flow.typography import casing
+from flux2flow.typography.fitting import Fitted, Frame, fit
+from flux2flow.typography.fonts import has_optical_size, stack
+from flux2flow.typography.shaping import Paragraph, Setting, ShapedLine
+
+OPTICAL_SIZES = (8.0, 144.0)  # what the registered axis commonly spans; each font clamps to its own range
+
+
+@dataclass(frozen=True, slots=True)
+class Typesetter:
+    """What every text of a scene shares: fonts, language, direction, and the names that stay whole."""
+
+    fonts: Sequence[FontFile]
+    files: FileSource
+    language: str
+    direction: TextDirection
+    unbroken: tuple[str, ...] = ()
+
+    def paragraph(self, text: str, type: Type, optical_size: float) -> Paragraph:
+        """Shape a text in a style; `text` is set as it stands (see `words`)."""
+        faces = stack(type.families, type.weight, optical_size, self.fonts, self.files)
+        base = 1 if self.direction == "rtl" else 0
+        return Paragraph(text, Setting(faces, self.language, base, type.tracking, type.features))
+
+    def words(self, text: str, type: Type) -> str:
+        """Give the characters that are set for a copy text: white space tidied, capitals where the style asks."""
+        tidied = casing.tidy(text)
+        return casing.upper(tidied, self.language, self.unbroken) if type.upper else tidied
+
+    def fit(self, text: str, type: Type, frame: Frame, rule: FitRule) -> Fitted:
+        """Fit a text; where a font has optical sizes, at the optical size that belongs to the size found."""
+        optical = _optical(max(rule.maximum, rule.minimum))
+        fitted = fit(self.paragraph(text, type, optical), frame, rule, type.leading, self.unbroken)
+        if has_optical_size(type.families, self.fonts):
+            for _ in range(2):  # small sizes are spaced wider, so that the size found may move once more
+                if _optical(fitted.size) == optical:
+                    break
+                optical = _optical(fitted.size)
+                fitted = fit(self.paragraph(text, type, optical), frame, rule, type.leading, self.unbroken)
+        return fitted
+
+    def place(
+        self,
+        id: str,
+        fitted: Fitted,
+        type: Type,
+        box: Box,
+        align: Align,
+        vertical: Vertical,
+        max_chars: int | None = None,
+    ) -> PlacedText:
+        """Place a fitted text inside a box."""
+        lines, size = fitted.lines, fitted.size
+        baseline = _first_baseline(fitted, box, vertical)
+        placed = []
+        for number, line in enumerate(lines):
+            x = _pen(line, size, box, align, self.direction)
+            placed.append(
+                _placed_line(fitted.paragraph, line, size, x, baseline + number * fitted.leading * size, type.color)
+            )
+        inks = [glyph.ink for line in placed for run in line.runs for glyph in run.glyphs if glyph.ink is not None]
+        ink = _union(inks) if inks else Box(box.x, box.y, 0, 0)
+        text = fitted.paragraph.text
+        x_height = _dominant_x_height(fitted) * size
+        return PlacedText(id, text, box, ink, tuple(placed), fitted.report, x_height, type.weight, max_chars)
+
+    def set(
+        self,
+        id: str,
+        text: str,
+        type: Type,
+        box: Box,
+        align: Align,
+        vertical: Vertical,
+        rule: FitRule,
+        max_chars: int | None = None,
+    ) -> PlacedText:
+        """Fit a text into its box and place it there."""
+        fitted = self.fit(self.words(text, type), type, Frame(box.width, box.height, vertical), rule)
+        return self.place(id, fitted, type, box, align, vertical, max_chars)
+
+
+def _optical(size: float) -> float:
+    return float(round(min(max(size, OPTICAL_SIZES[0]), OPTICAL_SIZES[1])))
+
+
+def _first_baseline(fitted: Fitted, box: Box, vertical: Vertical) -> float:
+    """Find the first line's baseline; ink never leaves a box that has room for it."""
+    paragraph, size, lines = fitted.paragraph, fitted.size, fitted.lines
+    if not lines:
+        return box.y
+    rise = paragraph.rise(lines[0].start, lines[0].stop) * size
+    fall = paragraph.fall(lines[-1].start, lines[-1].stop) * size
+    block = (len(lines) - 1) * fitted.leading * size
+    highest, lowest = box.y + rise, box.bottom - fall - block
+    if vertical == "top":
+        return highest
+    if vertical == "bottom":
+        return lowest
+    if paragraph.latin_like(0, len(paragraph.text)):
+        cap = paragraph.setting.stack.primary.metrics.cap_height * size
+        middle = box.y + (box.height - block + cap) / 2
+    else:
+        middle = (highest + lowest) / 2
+    return min(max(middle, highest), lowest) if highest <= lowest else (highest + lowest) / 2
+
+
+def _pen(line: ShapedLine, size: float, box: Box, align: Align, direction: TextDirection) -> float:
+    left, right = (line.ink.left * size, line.ink.right * size) if line.ink else (0.0, line.advance * size)
+    if align == "center":
+        return box.x + (box.width - left - right) / 2
+    if (align == "start") == (direction == "ltr"):
+        return box.x - left
+    return box.right - right
+
+
+def _placed_line(paragraph: Paragraph, line: ShapedLine, size: float, x: float, y: float, color: Color) -> PlacedLine:
+    pen, runs = x, []
+    for run in line.runs:
+        glyphs = []
+        for glyph in run.glyphs:
+            at_x, at_y = pen + glyph.x_offset * size, y - glyph.y_offset * size
+            ink = run.cut.ink(glyph.id)
+            box = None
+            if ink is not None:
+                box = Box(
+                    at_x + ink.left * size,
+                    at_y - ink.top * size,
+                    (ink.right - ink.left) * size,
+                    (ink.top - ink.bottom) * size,
+                )
+            glyphs.append(Glyph(glyph.id, at_x, at_y, glyph.cluster, box))
+            pen += glyph.advance * size
+        runs.append(GlyphRun(run.cut.reference, size, color, tuple(glyphs), run.fallback))
+    metrics = paragraph.setting.stack.primary.metrics
+    box = Box(x, y - metrics.ascender * size, pen - x, (metrics.ascender - metrics.descender) * size)
+    return PlacedLine(paragraph.text[line.start : line.stop], line.start, box, tuple(runs))
+
+
+def _dominant_x_height(fitted: Fitted) -> float:
+    """Give the x-height of the cut that sets most glyphs."""
+    counts: dict[float, int] = {}
+    for line in fitted.lines:
+        for run in line.runs:
+            height = run.cut.metrics.x_height
+            counts[height] = counts.get(height, 0) + len(run.glyphs)
+    return max(counts, key=lambda height: counts[height]) if counts else 0.0
+
+
+def _union(boxes: Sequence[Box]) -> Box:
+    union = boxes[0]
+    for box in boxes[1:]:
+        union = union.union(box)
+    return union
