@@ -6,7 +6,7 @@ Planning resolves regions with this module, typography sets type inside them, co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,34 +31,91 @@ def aspect_class(format: Format) -> AspectClass:
     return "portrait" if ratio >= 0.6 else "tall"
 
 
-def plate_size(sizes: Iterable[PixelSize], *, max_pixels: int, multiple: int, min_side: int, max_ratio: float) -> PixelSize:
-    """The smallest plate, in multiples, from which every size can be cut; shrunk to the backend's pixels, ratio capped.
+def plate_size(
+    sizes: Iterable[PixelSize], *, max_pixels: int, multiple: int, min_side: int, max_ratio: float
+) -> PixelSize:
+    """The smallest plate, in multiples, from which every size can be cut pixel for pixel.
 
-    The plate is as tall as the tallest format and as wide as the widest: each format is then a crop of it. Where
-    that needs more pixels than the backend has, both sides shrink alike, and the crops are enlarged afterwards.
+    It is as wide as the widest and as tall as the tallest, its ratio capped (a leaderboard is cut from a taller plate).
+    Where that needs more than `max_pixels`, it is the plate whose crops are enlarged least. Raises ValueError where no
+    plate exists.
     """
     wanted = list(sizes)
-    width = float(max(size.width for size in wanted))
-    height = float(max(size.height for size in wanted))
-    height = max(height, width / max_ratio)
-    width = max(width, height / max_ratio)
-    shrink = min(1.0, math.sqrt(max_pixels / (width * height)))
-    grow = max(1.0, min_side / (min(width, height) * shrink))
+    width, height = max(size.width for size in wanted), max(size.height for size in wanted)
+    needed_width, needed_height = max(width, height / max_ratio), max(height, width / max_ratio)
 
-    def snapped(value: float) -> int:
-        return max(multiple, math.ceil(round(value * shrink * grow / multiple, 6)) * multiple)
+    def up(value: float) -> int:
+        return max(math.ceil(round(value / multiple, 6)), math.ceil(min_side / multiple)) * multiple
 
-    size = PixelSize(snapped(width), snapped(height))
-    while size.pixels > max_pixels and size.width > multiple and size.height > multiple:
-        size = PixelSize(size.width - multiple, size.height) if size.ratio >= 1 else PixelSize(size.width, size.height - multiple)
-    return size
+    best: tuple[float, int, int] | None = None  # (worst scale, minus area, minus height): the greatest wins
+    best_size: PixelSize | None = None
+    for plate_height in range(up(min_side), up(needed_height) + multiple, multiple):
+        widest = min(
+            up(needed_width), int(min(max_pixels / plate_height, plate_height * max_ratio)) // multiple * multiple
+        )
+        tightest = max(up(needed_width * min(1.0, plate_height / needed_height)), up(plate_height / max_ratio))
+        plate_width = min(tightest, widest)
+        if plate_width < min_side or plate_width * max_ratio < plate_height:
+            continue
+        scale = min(1.0, plate_width / needed_width, plate_height / needed_height)
+        rank = (round(scale, 9), -plate_width * plate_height, -plate_height)
+        if best is None or rank > best:
+            best, best_size = rank, PixelSize(plate_width, plate_height)
+    if best_size is None:
+        raise ValueError(
+            f"no plate of at most {max_pixels} pixels has sides of at least {min_side} px and a ratio up to {max_ratio:g}"
+        )
+    return best_size
 
 
-def crop_for(plate: PixelSize, target: PixelSize, *, anchor_y: float = 0.5, anchor_x: float = 0.5) -> Box:
-    """The largest crop of a plate with the target's ratio, in plate pixels; anchors say which part is kept (0 to 1)."""
+def crop_size(plate: PixelSize, target: PixelSize) -> tuple[float, float]:
+    """Width and height, in plate pixels, of the largest crop with the target's ratio."""
     width = min(float(plate.width), plate.height * target.ratio)
-    height = width / target.ratio
-    return Box((plate.width - width) * anchor_x, (plate.height - height) * anchor_y, width, height)
+    return width, width / target.ratio
+
+
+def crop_for(
+    plate: PixelSize, target: PixelSize, *, canvas_point: tuple[float, float], plate_point: tuple[float, float]
+) -> Box:
+    """The largest crop with the target's ratio that lays one point of the canvas on one point of the plate.
+
+    Both points are fractions of their picture. Where the crop would leave the plate it stops at the edge.
+    """
+    width, height = crop_size(plate, target)
+    left = plate_point[0] * plate.width - canvas_point[0] * width
+    top = plate_point[1] * plate.height - canvas_point[1] * height
+    return Box(min(max(left, 0.0), plate.width - width), min(max(top, 0.0), plate.height - height), width, height)
+
+
+def shared_point(shares: Sequence[tuple[float, float]]) -> float:
+    """Where on one axis of the plate a point stands that each crop shows at its own place.
+
+    `shares` holds, per crop, the part of the axis it covers and the point's place on its canvas, both 0 to 1. A crop
+    can show the point only between `place * part` and `1 - (1 - place) * part`; the result is the value all crops reach
+    that is nearest to the median place, or the nearest compromise where they contradict each other.
+    """
+    places = sorted(place for _, place in shares)
+    median = (places[(len(places) - 1) // 2] + places[len(places) // 2]) / 2
+    low = max(part * place for part, place in shares)
+    high = min(1 - (1 - place) * part for part, place in shares)
+    return min(max(median, low), high) if low <= high else (low + high) / 2
+
+
+def seen_through(box: Box, crop: Box, plate: PixelSize) -> Box:
+    """A box given in fractions of a canvas, in fractions of the plate that the canvas is cropped from."""
+    return Box(
+        (crop.x + box.x * crop.width) / plate.width,
+        (crop.y + box.y * crop.height) / plate.height,
+        box.width * crop.width / plate.width,
+        box.height * crop.height / plate.height,
+    )
+
+
+def kept_inside(box: Box, frame: Box) -> Box:
+    """The box moved into a frame by the least distance, and shrunk where it is larger than the frame."""
+    width, height = min(box.width, frame.width), min(box.height, frame.height)
+    x = min(max(box.x, frame.x), frame.right - width)
+    return Box(x, min(max(box.y, frame.y), frame.bottom - height), width, height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,317 @@
+"""A template's layers and a target's values → a scene's layers, resolved: text, colours, type, boxes in canvas pixels.
+
+Leaves out what has no box on this aspect class, what `when` switches off, and optional layers that stay empty.
+Knows nothing about plates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flux2flow.domain.campaign import CampaignBundle, Row
+from flux2flow.domain.files import PictureFile
+from flux2flow.domain.measures import Box, Color
+from flux2flow.domain.scene import (
+    Align,
+    Bar,
+    ButtonLayer,
+    ChartLayer,
+    ContactShadow,
+    FitRule,
+    Gradient,
+    Layer,
+    LogoLayer,
+    PictureLayer,
+    ShapeLayer,
+    TextLayer,
+    Type,
+    Vertical,
+)
+from flux2flow.domain.template import (
+    ButtonSpec,
+    ChartSpec,
+    Fit,
+    LayerSpec,
+    LogoSpec,
+    PictureSpec,
+    ShapeSpec,
+    TextSpec,
+)
+from flux2flow.planning.boxes import Frame, box_align, length
+from flux2flow.planning.expansion import Target
+from flux2flow.planning.problems import Place, Problems, near
+from flux2flow.planning.values import Values, parse_number
+
+_ONE_SLOT = re.compile(r"\s*\{\{-?\s*slots\.([A-Za-z_]\w*)(?:\.path)?\s*-?\}\}\s*|slots\.([A-Za-z_]\w*)")
+_OFF = frozenset({"", "false", "0", "none"})
+_FALLBACK = Color(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class LayerMaker:
+    """Makes the layers of targets of one bundle."""
+
+    bundle: CampaignBundle
+    problems: Problems
+
+    def layers(self, target: Target, values: Values, frame: Frame, shadow: ContactShadow) -> tuple[Layer, ...]:
+        """Every layer above the plate, in painting order."""
+        made = (
+            self._layer(target, values, frame, number, spec, shadow)
+            for number, spec in enumerate(target.template.layers)
+        )
+        return tuple(layer for layer in made if layer is not None)
+
+    def _layer(
+        self, target: Target, values: Values, frame: Frame, number: int, spec: LayerSpec, shadow: ContactShadow
+    ) -> Layer | None:
+        if spec.id not in frame.boxes:
+            return None
+        one = _One(self, target, values, frame, number)
+        if spec.when and one.text("when", spec.when).strip().casefold() in _OFF:
+            return None
+        box, place = frame.boxes[spec.id], target.template.layout[target.aspect_class].boxes[spec.id]
+        align, vertical = box_align(spec, place, target.direction), place.vertical
+        if isinstance(spec, TextSpec):
+            return one.text_layer(spec, box, align, vertical)
+        if isinstance(spec, ButtonSpec):
+            return one.button_layer(spec, box, align, vertical)
+        if isinstance(spec, LogoSpec):
+            return one.logo_layer(spec, box, align, vertical)
+        if isinstance(spec, ShapeSpec):
+            return one.shape_layer(spec, box)
+        if isinstance(spec, PictureSpec):
+            return one.picture_layer(spec, box, align, vertical, shadow if spec.stands else None)
+        return one.chart_layer(spec, box)
+
+
+@dataclass(frozen=True)
+class _One:
+    """One layer of one target being made."""
+
+    maker: LayerMaker
+    target: Target
+    values: Values
+    frame: Frame
+    number: int
+
+    def text(self, key: str, source: str) -> str:
+        """A Jinja string's text; empty after noting what is wrong with it."""
+        return self.maker.problems.render(self._place(key), source, self.values.context) or ""
+
+    def text_layer(self, spec: TextSpec, box: Box, align: Align, vertical: Vertical) -> TextLayer | None:
+        text = self.text("text", spec.text)
+        if not text.strip():
+            return None
+        type, fit = self._type(spec.style, spec.color, "color"), self._fit(spec.fit)
+        return TextLayer(spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text))
+
+    def button_layer(self, spec: ButtonSpec, box: Box, align: Align, vertical: Vertical) -> ButtonLayer | None:
+        text = self.text("button", spec.button)
+        if not text.strip():
+            return None
+        padding = parse_number(spec.padding)
+        if padding is None or padding < 0:
+            message = f"{spec.padding!r} is no padding: write a number of em, such as '0.9'"
+            self.maker.problems.add(self._place("padding"), "bad-length", message)
+        radius = self._length("radius", spec.radius, min(box.width, box.height))
+        fill, type = self._color("fill", spec.fill), self._type(spec.style, spec.color, "color")
+        fit, limit = self._fit(spec.fit), self._max_chars(spec.button)
+        return ButtonLayer(
+            spec.id, text, type, fill, radius, padding or 0.0, box, align, vertical, fit, spec.priority, limit
+        )
+
+    def logo_layer(self, spec: LogoSpec, box: Box, align: Align, vertical: Vertical) -> LogoLayer | None:
+        name = self.text("logo", spec.logo)
+        logo = self.maker.bundle.brand_kit.logos.get(name)
+        if logo is None:
+            known = self.maker.bundle.brand_kit.logos
+            self.maker.problems.add(
+                self._place("logo"),
+                "unknown-logo",
+                f"the brand kit has no logo {name!r}",
+                expected=f"one of: {', '.join(known) or 'none'}",
+                suggestions=near(name, known),
+            )
+            return None
+        picture = self.maker.bundle.pictures.get(f"logo:{name}:{spec.tone}")
+        if picture is None:
+            message = f"logo {name!r} has no {spec.tone} file"
+            remedy = (
+                "give the logo a 'reversed:' file in the brand kit, or use 'tone: normal'"
+                if spec.tone == "reversed"
+                else ""
+            )
+            self.maker.problems.add(
+                self._place("tone" if spec.tone == "reversed" else "logo"), "missing-logo-file", message, remedy=remedy
+            )
+            return None
+        return LogoLayer(spec.id, name, picture, box, align, vertical, logo.clear_space, logo.min_width, spec.priority)
+
+    def shape_layer(self, spec: ShapeSpec, box: Box) -> ShapeLayer:
+        start = self._color("fill", spec.fill).with_alpha(spec.opacity)
+        far = self._color("to", spec.to) if spec.to else self._color("fill", spec.fill)
+        end = far.with_alpha(spec.opacity if spec.to_opacity is None else spec.to_opacity)
+        angle = (180 - spec.angle) % 360 if self.target.direction == "rtl" and spec.mirror else spec.angle
+        radius = self._length("radius", spec.radius, min(box.width, box.height))
+        return ShapeLayer(spec.id, spec.shape, box, Gradient(start, end, angle), radius, spec.priority)
+
+    def picture_layer(
+        self, spec: PictureSpec, box: Box, align: Align, vertical: Vertical, shadow: ContactShadow | None
+    ) -> PictureLayer | None:
+        picture = self._picture(spec)
+        if picture is None:
+            return None
+        if spec.stands and not picture.alpha:
+            self.maker.problems.add(
+                self._slot_place(spec.picture) or self._place("picture"),
+                "no-alpha",
+                f"{picture.file.path} has no transparency, and layer {spec.id!r} stands it on the plate's ground",
+                remedy="give a cut-out with an alpha channel (PNG or WebP), or set 'stands: false'",
+            )
+        # A standing picture keeps its feet on the ground line: nothing but the bottom edge is right for it.
+        return PictureLayer(
+            spec.id, picture, box, align, "bottom" if spec.stands else vertical, spec.fit, shadow, spec.priority
+        )
+
+    def chart_layer(self, spec: ChartSpec, box: Box) -> ChartLayer | None:
+        bars = [bar for row in self.target.rows if (bar := self._bar(spec, row)) is not None]
+        if not self.target.rows:
+            message = f"chart {spec.id!r} has no rows to draw"
+            self.maker.problems.add(
+                self._place("chart"), "no-rows", message, remedy="name a data file under 'rows:' in the campaign"
+            )
+            return None
+        type = self._type(spec.style, spec.text_color, "text_color")
+        colors = self._color("color", spec.color), self._color("accent", spec.accent)
+        fit = FitRule(1, 1.0, max(1.0, box.height))
+        return ChartLayer(spec.id, spec.chart, tuple(bars), type, *colors, box, fit, spec.priority)
+
+    def _bar(self, spec: ChartSpec, row: Row) -> Bar | None:
+        context = self.values.for_row(row)
+
+        def text(key: str, source: str, extra: Mapping[str, object] | None = None) -> str:
+            rendered = self.maker.problems.render(self._place(key), source, {**context, **(extra or {})})
+            return (rendered or "").strip()
+
+        written = text("value", spec.value)
+        value = parse_number(written)
+        if value is None:
+            message = f"chart {spec.id!r} needs a number, and row {row.key!r} gives {written!r}"
+            expected = "digits, such as 1250 or 1,250.5"
+            self.maker.problems.add(
+                self._place("value"), "not-a-number", message, position=row.position, expected=expected
+            )
+            return None
+        shown = (
+            text("show", spec.show, {"value": int(value) if value == int(value) else value}) if spec.show else written
+        )
+        accent = bool(spec.highlight) and text("highlight", spec.highlight).casefold() not in _OFF
+        return Bar(text("label", spec.label), value, shown, accent)
+
+    def _picture(self, spec: PictureSpec) -> PictureFile | None:
+        """The picture of a slot, or one that a rendered path or `brand.references.<name>` names."""
+        match = _ONE_SLOT.fullmatch(spec.picture)
+        if match:
+            name = match.group(1) or match.group(2)
+            if name in self.values.pictures or name in self.target.template.slots:
+                return self.values.pictures.get(name)  # an empty optional slot; a missing file is noted already
+        text = self.text("picture", spec.picture)
+        key = (
+            f"reference:{text.removeprefix('brand.references.')}"
+            if text.startswith("brand.references.")
+            else f"slot:{text}"
+        )
+        picture = self.maker.bundle.pictures.get(key)
+        if picture is None and text:
+            known = [key.partition(":")[2] for key in self.maker.bundle.pictures]
+            message = f"layer {spec.id!r} names the picture {text!r}, which was not found"
+            self.maker.problems.add(self._place("picture"), "missing-picture", message, suggestions=near(text, known))
+        return picture
+
+    def _type(self, style: str, color: str | None, key: str) -> Type:
+        kit = self.maker.bundle.brand_kit
+        found = kit.styles.get(style)
+        if found is None:
+            message = f"the brand kit has no text style {style!r}"
+            expected = f"one of: {', '.join(kit.styles)}"
+            self.maker.problems.add(
+                self._place("style"), "unknown-style", message, expected=expected, suggestions=near(style, kit.styles)
+            )
+            return Type(style, ("",), 400, 0.0, 1.15, _FALLBACK)
+        change = found.locales.get(self.target.locale) or found.locales.get(self.target.locale.split("-")[0])
+        own = change.model_dump(exclude_none=True) if change else {}
+        shade = (
+            self._color(key, color)
+            if color
+            else self._kit_color(found.color, ("brand_kit", ("styles", style, "color")))
+        )
+        return Type(
+            style=style,
+            families=tuple(own.get("families", found.families)),
+            weight=own.get("weight", found.weight),
+            tracking=own.get("tracking", found.tracking),
+            leading=own.get("leading", found.leading),
+            color=shade,
+            upper=found.case == "upper",
+            features=tuple(sorted(found.features.items())),
+        )
+
+    def _color(self, key: str, source: str) -> Color:
+        return self._kit_color(self.text(key, source).strip(), self._place(key))
+
+    def _kit_color(self, text: str, place: Place) -> Color:
+        found = token_color(self.maker.bundle, text, place, self.maker.problems)
+        return found[0] if found else _FALLBACK
+
+    def _fit(self, fit: Fit) -> FitRule:
+        size = self.frame.size
+        low = length(fit.min, size.height, size, self._place("fit", "min"), self.maker.problems)
+        high = length(fit.max, size.height, size, self._place("fit", "max"), self.maker.problems)
+        return FitRule(fit.lines, low, max(low, high))
+
+    def _length(self, key: str, text: str, axis: float) -> float:
+        return length(text, axis, self.frame.size, self._place(key), self.maker.problems)
+
+    def _max_chars(self, source: str) -> int | None:
+        """The limit of the slot that a layer's whole text comes from."""
+        match = _ONE_SLOT.fullmatch(source)
+        slot = self.target.template.slots.get(match.group(1) or match.group(2)) if match else None
+        return slot.max_chars if slot else None
+
+    def _slot_place(self, source: str) -> Place | None:
+        match = _ONE_SLOT.fullmatch(source)
+        name = (match.group(1) or match.group(2)) if match else ""
+        return self.target.place("slots", name) if name in self.target.entry.slots else None
+
+    def _place(self, *path: str | int) -> Place:
+        return self.target.template_place("layers", self.number, *path)
+
+
+def token_color(bundle: CampaignBundle, text: str, place: Place, problems: Problems) -> tuple[Color, str] | None:
+    """A colour token's value and its name in words, or a hex colour's and ''; None after noting what is wrong."""
+    token = text.removeprefix("brand.").removeprefix("colors.")
+    kit = bundle.brand_kit
+    try:
+        if token in kit.colors:
+            found = kit.color(token)
+            place = "brand_kit", ("colors", token)
+            return Color.from_hex(found.value), found.name
+        if text.startswith("#"):
+            return Color.from_hex(text), ""
+    except ValueError as error:
+        problems.add(place, "bad-color", str(error), length=len(text))
+        return None
+    message = f"the brand kit has no colour {text!r}"
+    expected = f"'#rrggbb' or one of: {', '.join(kit.colors)}"
+    problems.add(
+        place,
+        "unknown-color",
+        message,
+        expected=expected,
+        suggestions=near(token, kit.colors),
+        length=max(len(text), 1),
+    )
+    return None

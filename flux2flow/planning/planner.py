@@ -1,0 +1,236 @@
+"""A campaign bundle → its Plan: expansion, values, layouts, plates and scenes joined. Pure and deterministic.
+
+Reads no file and no clock; every decision a person may wonder about leaves a PlanNote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+from flux2flow.domain.campaign import CampaignBundle
+from flux2flow.domain.measures import Insets
+from flux2flow.domain.plan import PLAN_FORMAT_VERSION, Plan, PlannedPlate, PlanNote
+from flux2flow.domain.plate import BackendLimits, CompositionSide
+from flux2flow.domain.scene import ContactShadow, PlateLayer, Scene, TextDirection
+from flux2flow.planning.boxes import Frame, frame
+from flux2flow.planning.expansion import Target, expand
+from flux2flow.planning.layers import LayerMaker
+from flux2flow.planning.plates import ENLARGEMENT_NOTED, PlateBriefs, PlateGeometry, focal_id, geometry
+from flux2flow.planning.problems import Problems
+from flux2flow.planning.prompts import Brief, opposite
+from flux2flow.planning.references import ChosenReferences
+from flux2flow.planning.selection import Only, select
+from flux2flow.planning.values import Evaluation, Values
+
+PLATE_LAYER = "plate"
+
+
+def plan(bundle: CampaignBundle, limits: BackendLimits, only: Only | None = None) -> Plan:
+    """Plan a campaign for a backend; raises SpecError with every problem found, PlanError where `only` fits nothing.
+
+    `only` leaves plates out and never changes one: what remains is what the whole plan holds.
+    """
+    problems = Problems(bundle.sources)
+    drafting = _Drafting(bundle, limits, problems)
+    groups: dict[tuple[str, str], list[Target]] = {}
+    for target in expand(bundle, problems):
+        groups.setdefault((target.stem, target.aspect_class), []).append(target)
+    for targets in groups.values():
+        drafting.add(targets)
+    problems.raise_any()
+    order = {target.id: number for number, target in enumerate(target for group in groups.values() for target in group)}
+    made = Plan(
+        format_version=PLAN_FORMAT_VERSION,
+        campaign=bundle.campaign.campaign,
+        title=bundle.campaign.title,
+        brand_kit=bundle.brand_kit.brand_kit,
+        brand_name=bundle.brand_kit.name,
+        backend=limits,
+        seed=bundle.campaign.seed,
+        fonts=bundle.fonts,
+        formats=tuple({target.format.id: target.format for group in groups.values() for target in group}.values()),
+        plates=tuple(drafting.plates),
+        scenes=tuple(sorted(drafting.scenes, key=lambda scene: order[scene.id])),
+        forbidden_words=bundle.brand_kit.words.forbidden,
+        notes=tuple(dict.fromkeys((*_campaign_notes(bundle), *drafting.notes))),
+    )
+    return select(made, only) if only else made
+
+
+def _campaign_notes(bundle: CampaignBundle) -> list[PlanNote]:
+    column = bundle.row_key_column
+    if not bundle.rows or column in (None, "id"):
+        return []
+    message = f"rows have no 'id' column: they are told apart by {column!r}, the first column without repetition; seeds hang on it"
+    return [PlanNote("row-key", message)]
+
+
+@dataclass
+class _Drafting:
+    """Plates, scenes and notes as they come together."""
+
+    bundle: CampaignBundle
+    limits: BackendLimits
+    problems: Problems
+    plates: list[PlannedPlate] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
+    notes: list[PlanNote] = field(default_factory=list)
+    _frames: dict[tuple[str, str, TextDirection], Frame] = field(default_factory=dict)
+
+    def add(self, targets: Sequence[Target]) -> None:
+        """Draft the plates and scenes of the targets that share entry, row, variant and aspect class."""
+        first = targets[0]
+        evaluation = Evaluation(self.bundle, self.problems)
+        briefs = PlateBriefs(self.bundle, self.limits, self.problems)
+        values = [evaluation.values(target) for target in targets]
+        drafts = [briefs.brief(target, value) for target, value in zip(targets, values, strict=True)]
+        for target, (brief, references, _) in zip(targets[1:], drafts[1:], strict=True):
+            self._same(first, target, drafts[0][0], brief, drafts[0][1], references)
+        brief, references, changes = drafts[0]
+        shape = self._geometry(targets)
+        if shape is None:
+            return
+        layout = first.template.layout[first.aspect_class]
+        painted = references.painted or bool(brief.words) or _paints_product(first, values[0], brief)
+        sides: dict[TextDirection, CompositionSide] = {
+            "ltr": layout.side,
+            "rtl": opposite(layout.side) if painted else layout.side,
+        }
+        ids = {direction: f"{first.stem}/{first.aspect_class}/{side}" for direction, side in sides.items()}
+        served: dict[CompositionSide, list[str]] = {}
+        for target, value in zip(targets, values, strict=True):
+            direction = target.direction
+            swapped = sides[direction] != layout.side
+            flip = direction == "rtl" and not painted
+            crop = (shape.mirrored() if swapped else shape).crops[target.format.id]
+            self._scene(
+                target, value, PlateLayer(PLATE_LAYER, ids[direction], crop, flip), mirrored_light=swapped or flip
+            )
+            served.setdefault(sides[direction], []).append(target.id)
+        for side in sorted(served, key=lambda side: side != layout.side):
+            swapped = side != layout.side
+            said, where = (brief.mirrored(), shape.mirrored()) if swapped else (brief, shape)
+            id = ids["rtl" if swapped else "ltr"]
+            request = briefs.request(first, said, references, where, side)
+            key = first.entry.key, first.row_key, first.variant
+            self.plates.append(PlannedPlate(id, *key, first.aspect_class, side, request, tuple(served[side])))
+            self._plate_notes(id, first, targets, shape, references, changes)
+            if swapped:
+                message = f"right-to-left needs the product on the other side, and it is painted: a second plate, composed to the {side}"
+                self.notes.append(PlanNote("second-plate", message, id))
+        if not painted and (mirrored := sum(target.direction == "rtl" for target in targets)):
+            message = (
+                f"{_count(mirrored, 'right-to-left scene')} mirrored from the same plate: no product is painted in it"
+            )
+            self.notes.append(PlanNote("flip", message, ids["ltr"]))
+
+    def _geometry(self, targets: Sequence[Target]) -> PlateGeometry | None:
+        first = targets[0]
+        formats = list({target.format.id: target.format for target in targets}.values())
+        frames = {format.id: self._frame(target, "ltr") for target in targets for format in [target.format]}
+        layout = first.template.layout[first.aspect_class]
+        try:
+            return geometry(first.template, layout, formats, frames, self.limits)
+        except ValueError as error:
+            message = f"backend {self.limits.name}: {error}"
+            self.problems.add(first.place("formats"), "no-plate", message)
+            return None
+
+    def _frame(self, target: Target, direction: TextDirection) -> Frame:
+        key = target.template.template, target.format.id, direction
+        if key not in self._frames:
+            made = frame(target.template, target.format, target.aspect_class, direction, self.problems)
+            self._frames[key] = made
+            for one, other in made.crowded:
+                message = (
+                    f"the safe area of {target.format.id} moves {one!r} onto {other!r}: give the class boxes inside it"
+                )
+                self.notes.append(PlanNote("safe-area", message, target.format.id))
+        return self._frames[key]
+
+    def _scene(self, target: Target, values: Values, plate: PlateLayer, *, mirrored_light: bool) -> None:
+        light = target.template.plate.lighting
+        shadow = ContactShadow(-light.azimuth if mirrored_light else light.azimuth, light.elevation)
+        laid = self._frame(target, target.direction)
+        layers = LayerMaker(self.bundle, self.problems).layers(target, values, laid, shadow)
+        insets = target.format.safe_area.insets
+        self.scenes.append(
+            Scene(
+                id=target.id,
+                entry=target.entry.key,
+                template=target.template.template,
+                format=target.format.id,
+                aspect_class=target.aspect_class,
+                locale=target.locale,
+                direction=target.direction,
+                row=target.row_key,
+                variant=target.variant,
+                size=target.format.size,
+                safe_area=Insets(insets.top, insets.right, insets.bottom, insets.left),
+                layers=(plate, *layers),
+                unbroken=self.bundle.brand_kit.words.names,
+            )
+        )
+
+    def _same(
+        self, first: Target, other: Target, one: Brief, two: Brief, chosen: ChosenReferences, others: ChosenReferences
+    ) -> None:
+        """Note a brief that depends on language or format: its plate could not be shared."""
+        differing = [field.name for field in fields(Brief) if getattr(one, field.name) != getattr(two, field.name)]
+        differing += ["references"] if chosen.chosen != others.chosen else []
+        for name in differing:
+            key = {"light": ("lighting", "description")}.get(name, (name,))
+            what = "language" if first.locale != other.locale else "format"
+            message = (
+                f"plate.{'.'.join(key)} differs by {what}, and one plate serves every language and format of its class"
+            )
+            remedy = "use row, variant and brand in the plate's brief; leave locale, copy, format and texts that hold them to the layers"
+            self.problems.add(first.template_place("plate", *key), "plate-not-shared", message, remedy=remedy)
+
+    def _plate_notes(
+        self,
+        id: str,
+        first: Target,
+        targets: Sequence[Target],
+        shape: PlateGeometry,
+        references: ChosenReferences,
+        changes: Sequence[str],
+    ) -> None:
+        spec, layout = first.template.plate, first.template.layout[first.aspect_class]
+        self.notes += [PlanNote("reference-dropped", why, id) for why in references.dropped]
+        self.notes += [PlanNote("prompt-rewritten", change, id) for change in changes]
+        if spec.form not in self.limits.prompt_forms:
+            message = f"the template asks for a {spec.form} prompt; backend {self.limits.name} reads {self.limits.prompt_forms[0]}"
+            self.notes.append(PlanNote("prompt-form", message, id))
+        if layout.focal is not None and focal_id(first.template, layout) is None:
+            message = f"the focal layer {layout.focal!r} has no box on class {first.aspect_class}"
+            self.problems.add(first.template_place("layout", first.aspect_class, "focal"), "unknown-layer", message)
+        for format in {target.format.id: target.format for target in targets}.values():
+            crop = shape.crops[format.id]
+            enlargement = format.width / crop.width
+            if enlargement > ENLARGEMENT_NOTED:
+                message = f"{format.id} ({format.size}) enlarges its crop {enlargement:.2f}×: backend {self.limits.name} paints {shape.size}"
+                self.notes.append(PlanNote("enlarged", message, id))
+            ground = self._frame(next(t for t in targets if t.format.id == format.id), "ltr").ground
+            seen = (shape.ground * shape.size.height - crop.y) * enlargement
+            if abs(seen - ground) > 1.0:
+                message = f"{format.id} shows the floor line {seen - ground:+.0f} px off its ground: its class has formats too different to share one"
+                self.notes.append(PlanNote("ground", message, id))
+
+
+def _paints_product(target: Target, values: Values, brief: Brief) -> bool:
+    """Whether the words themselves put a slot's product into the picture."""
+    said = " ".join((brief.scene, *brief.subjects)).casefold()
+    products = (
+        name
+        for name, slot in target.template.slots.items()
+        if slot.type == "image" and slot.role in ("product", "subject")
+    )
+    return any(
+        caption and caption.casefold() in said for name in products if (caption := values.captions.get(name, ""))
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun} is" if number == 1 else f"{number} {noun}s are"
