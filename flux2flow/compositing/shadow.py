@@ -27,6 +27,9 @@ _OCCLUSION_STRENGTH = 0.5
 _CONTACT_STRENGTH = 0.8
 _SHADE = 0.1  # what is left of the ground's light in full shadow: ambient light, tinted by the ground
 
+_WORKING_HEIGHT = 256
+"""Rows an object has while its shadow is computed: a shadow is soft, and is enlarged smoothly afterwards."""
+
 Mask = npt.NDArray[np.float32]
 """Height × width, 0 (lit) to 1 (fully shaded)."""
 
@@ -38,37 +41,56 @@ def paint_contact_shadow(
     rows = np.flatnonzero((alpha >= _INK).any(axis=1))
     silhouette = alpha[rows[0] : rows[-1] + 1]
     height, width = silhouette.shape
-    reach = math.ceil(height * (_LONGEST + 0.4))
-    frame = PixelBox(left - reach, ground - reach, left + width + reach, ground + math.ceil(height * 0.9))
+    scale = min(1.0, _WORKING_HEIGHT / height)
+    small = (max(round(width * scale), 1), max(round(height * scale), 1))
+    lit = _lit(np.asarray(Image.fromarray(silhouette).resize(small, Image.Resampling.BOX)), light)
+    across, down = small[0] / width, small[1] / height
+    room = _Room(*small)
+    frame = PixelBox(
+        left - math.floor(room.left / across),
+        ground - math.floor(room.line / down),
+        left + math.floor((room.width - room.left) / across),
+        ground + math.floor((room.height - room.line) / down),
+    )
     visible = frame.within(canvas_box(pixels))
     if visible is None:
         return
+    part = (
+        max(room.left + (visible.left - left) * across, 0.0),
+        max(room.line + (visible.top - ground) * down, 0.0),
+        min(room.left + (visible.right - left) * across, float(room.width)),
+        min(room.line + (visible.bottom - ground) * down, float(room.height)),
+    )
+    enlarged = Image.fromarray(1 - lit).resize((visible.width, visible.height), Image.Resampling.BICUBIC, box=part)
+    shade = np.clip(np.asarray(enlarged, dtype=np.float32), 0, 1)
+    _darken(pixels, visible, shade, _ground_color(pixels, left, width, ground, height))
+
+
+def _lit(silhouette: npt.NDArray[np.uint8], light: ContactShadow) -> Mask:
+    """Return what is left of the light around a silhouette, in the room of its size."""
+    height, width = silhouette.shape
+    room = _Room(width, height)
     feet = _feet(silhouette)
-    placed = _Ground(frame, left - frame.left, ground - frame.top)
-    lit = (
-        (1 - _CAST_STRENGTH * _cast(silhouette, light, placed))
-        * (1 - _OCCLUSION_STRENGTH * _smear(feet, height, placed, reach=0.10, spread=0.045, thickness=0.02))
-        * (1 - _CONTACT_STRENGTH * _smear(feet, height, placed, reach=0.025, spread=0.008, thickness=0.006))
+    aside = round(-math.sin(math.radians(light.azimuth)) * height * 0.025)  # occlusion leans away from the light
+    lit: Mask = (
+        (1 - _CAST_STRENGTH * _cast(silhouette, light, room))
+        * (1 - _OCCLUSION_STRENGTH * _smear(feet, height, room, aside, reach=0.22, spread=0.045, thickness=0.02))
+        * (1 - _CONTACT_STRENGTH * _smear(feet, height, room, aside // 4, reach=0.12, spread=0.008, thickness=0.006))
     )
-    shade = (1 - lit)[visible.top - frame.top :, visible.left - frame.left :]
-    _darken(
-        pixels, visible, shade[: visible.height, : visible.width], _ground_color(pixels, left, width, ground, height)
-    )
+    return lit
 
 
-class _Ground:
-    """Where the object stands inside the frame that holds its shadow."""
+class _Room:
+    """The frame that holds an object of this size and its whole shadow: where the object's left and the ground are."""
 
-    def __init__(self, frame: PixelBox, left: int, line: int) -> None:
-        self.width, self.height = frame.width, frame.height
-        self.left, self.line = left, line
-
-    def empty(self) -> Mask:
-        """Return an unshaded frame."""
-        return np.zeros((self.height, self.width), np.float32)
+    def __init__(self, width: int, height: int) -> None:
+        reach = math.ceil(height * (_LONGEST + 0.4))
+        behind, before = math.ceil(height * (_LONGEST * _FORESHORTENING + 0.15)), math.ceil(height * 0.65)
+        self.width, self.height = width + 2 * reach, behind + before
+        self.left, self.line = reach, behind
 
 
-def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, ground: _Ground) -> Mask:
+def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, room: _Room) -> Mask:
     """Lay the silhouette on the floor, away from the light; softer and fainter the further it falls."""
     height, width = silhouette.shape
     length = min(1 / math.tan(math.radians(max(light.elevation, 1.0))), _LONGEST)
@@ -78,9 +100,9 @@ def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, ground: _Grou
     rows = max(round(height * abs(depth)), 2)
     flat = Image.fromarray(silhouette).resize((width, rows), Image.Resampling.BOX)
     # Row r of the frame lies `distance` rows away from the ground line, on the shadow's side.
-    distance = (ground.line - np.arange(ground.height) - 0.5) * math.copysign(1.0, depth)
+    distance = (room.line - np.arange(room.height) - 0.5) * math.copysign(1.0, depth)
     up = distance / rows  # 0 at the foot, 1 at the object's top
-    columns = np.arange(ground.width) + 0.5 - ground.left
+    columns = np.arange(room.width) + 0.5 - room.left
     source_x = columns[None, :] - (lean * height * up)[:, None]
     mask = _sampled(np.asarray(flat, dtype=np.float32) / np.float32(255), source_x, rows - distance)
     soft = [_blurred(mask, height * sigma, height * sigma * 0.6) for sigma in (0.012, 0.035, 0.075)]
@@ -114,13 +136,26 @@ def _feet(silhouette: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 
 def _smear(
-    feet: npt.NDArray[np.float64], height: int, ground: _Ground, *, reach: float, spread: float, thickness: float
+    feet: npt.NDArray[np.float64],
+    height: int,
+    room: _Room,
+    aside: int,
+    *,
+    reach: float,
+    spread: float,
+    thickness: float,
 ) -> Mask:
-    """Darken along the foot: columns within `reach` of the ground, blurred by `spread`, all in object heights."""
+    """Darken along the foot's outline, where it hangs less than `reach` above its lowest point; all in object heights.
+
+    The outline is followed because a round base, seen from above, meets the floor along an arc.
+    """
     weight = np.clip(1 - feet / max(reach * height, 1.0), 0, 1).astype(np.float32)
-    mask = ground.empty()
-    half = max(round(thickness * height), 1)
-    mask[ground.line - half : ground.line + half, ground.left : ground.left + feet.size] = weight
+    half = max(thickness * height, 1.0)
+    rows = np.arange(room.height)[:, None] + 0.5
+    touching = np.abs(rows - (room.line - np.minimum(feet, height))[None, :]) <= half
+    mask = np.zeros((room.height, room.width), np.float32)
+    start = room.left + aside
+    mask[:, start : start + feet.size] = touching * weight
     blurred = _blurred(mask, max(spread * height, 0.6), max(spread * height * 0.45, 0.5))
     peak = float(blurred.max())
     return blurred / np.float32(peak) if peak > 0 else blurred
