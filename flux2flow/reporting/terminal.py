@@ -1,0 +1,90 @@
+"""Report → the summary a terminal shows, as data: counts, problems grouped over assets, and where the page is.
+
+Prints nothing and knows no colour; `cli/console.py` does both.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flux2flow.domain.finding import Finding, Level
+from flux2flow.domain.report import Report
+
+_WORST_FIRST: tuple[Level, ...] = ("error", "fail", "warn", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The same finding on one or more assets."""
+
+    level: Level
+    check: str
+    layer: str
+    message: str
+    remedy: str
+    assets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What `render` says at its end."""
+
+    headline: str
+    counts: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    notes: int
+    failures: tuple[tuple[str, str], ...]
+    page: str
+    exit_code: int
+
+
+def problems_of(findings: Sequence[Finding], *, least: Level = "warn") -> tuple[Problem, ...]:
+    """Group equal findings over their assets, worst first; leave out those below `least`."""
+    grouped: dict[tuple[Level, str, str, str, str], list[str]] = defaultdict(list)
+    for finding in findings:
+        if _WORST_FIRST.index(finding.level) <= _WORST_FIRST.index(least):
+            key = (finding.level, finding.check, finding.layer, finding.message, finding.remedy)
+            if finding.asset not in grouped[key]:
+                grouped[key].append(finding.asset)
+    ordered = sorted(grouped.items(), key=lambda item: (_WORST_FIRST.index(item[0][0]), item[0][1], item[1]))
+    return tuple(Problem(*key, assets=tuple(assets)) for key, assets in ordered)
+
+
+def summarise(report: Report, page: str) -> Summary:
+    """Sum up a run; `page` is the page's address as it is shown."""
+    assets, plates = report.assets, report.plates
+    made = sum(not asset.reused for asset in assets)
+    kept = sum(not asset.released for asset in assets)
+    painted = sum(not plate.reused for plate in plates)
+    counts = (
+        f"{_amount(len(assets) - kept, 'picture')} released: {made} made, {len(assets) - made} reused"
+        if not kept
+        else f"{_amount(len(assets), 'picture')}: {made} made, {len(assets) - made} reused; {kept} kept back",
+        f"{_amount(len(plates), 'plate')}: {painted} painted, {len(plates) - painted} reused",
+    )
+    return Summary(
+        headline=_headline(report, made, painted, kept),
+        counts=counts,
+        problems=problems_of(report.findings),
+        notes=sum(finding.level == "info" for finding in report.findings),
+        failures=tuple((failure.subject, failure.reason) for failure in report.failures),
+        page=page,
+        exit_code=report.exit_code,
+    )
+
+
+def _headline(report: Report, made: int, painted: int, kept: int) -> str:
+    seconds = f"{report.seconds:.1f} s"
+    if report.failures:
+        return f"{_amount(len(report.failures), 'thing')} could not be made ({seconds})"
+    if kept:
+        return f"{_amount(kept, 'picture')} kept back by a check ({seconds})"
+    if not made and not painted:
+        return f"Nothing to do: everything is up to date ({seconds})"
+    return f"Done in {seconds}"
+
+
+def _amount(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

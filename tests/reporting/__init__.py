@@ -1,0 +1,1 @@
+"""Tests of the manifest, the page and the summary."""
