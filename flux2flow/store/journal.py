@@ -26,6 +26,7 @@ RecordKind = Literal[
     "asset-released",
     "asset-rejected",
     "asset-withdrawn",
+    "report-written",
     "failure",
     "damage",
 ]

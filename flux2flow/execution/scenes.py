@@ -1,0 +1,169 @@
+"""A plan's scenes → checked, encoded assets, each made once; finished ones are taken from the state.
+
+Typography, compositing, encoding, decoding and checking meet here and nowhere else. Says nothing about folders.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from flux2flow.domain.asset import Asset, EncodedFile
+from flux2flow.domain.canvas import Canvas
+from flux2flow.domain.finding import Finding
+from flux2flow.domain.fingerprint import digest as digest_of
+from flux2flow.domain.layout import Layout
+from flux2flow.domain.plan import Plan
+from flux2flow.domain.plate import Plate
+from flux2flow.domain.scene import Scene
+from flux2flow.errors import StoreError, TypographyError
+from flux2flow.execution.identity import scene_key
+from flux2flow.execution.workspace import Workspace
+from flux2flow.interfaces import CheckSubject, FileSource
+from flux2flow.plugins import Registry
+
+_ASSET = TypeAdapter(Asset)
+_PLATES_IN_MEMORY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MadeAsset:
+    """An asset and its place in the output folder, where it stands or, kept back, would have stood."""
+
+    asset: Asset
+    place: str
+
+
+@dataclass
+class SceneMaker:
+    """Makes the assets of one run. Safe to use from several threads."""
+
+    work: Workspace
+    _decoded: OrderedDict[str, Canvas] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def make(self, scene: Scene, plate: Plate) -> MadeAsset:
+        """Take an asset from the state or make it. Raises Flux2FlowError where it cannot be made."""
+        work = self.work
+        key = self._key(scene, plate)
+        if not work.force and (found := self._stored(key, plate)) is not None:
+            return found
+        lease = work.store.leases.wait(key, stopped=lambda: work.interruption.stopped)
+        work.interruption.check()
+        assert lease is not None, "only an interruption ends the wait without the lease"
+        with lease:  # another process may have made it while this one waited
+            if not work.force and (found := self._stored(key, plate)) is not None:
+                return found
+            return self._make(scene, plate, key)
+
+    def stored(self, scene: Scene, plate: Plate) -> MadeAsset | None:
+        """Take an asset from the state, or return None."""
+        return self._stored(self._key(scene, plate), plate)
+
+    def _key(self, scene: Scene, plate: Plate) -> str:
+        plan = self.work.plan
+        format = plan.format(scene.format)
+        return scene_key(scene, plate.digest, format, plan.fonts, plan.forbidden_words, self.work.registry)
+
+    def _stored(self, key: str, plate: Plate) -> MadeAsset | None:
+        entry = self.work.store.find(key)
+        if entry is None:
+            return None
+        try:
+            asset = _ASSET.validate_python(dict(entry.facts["asset"]))
+            place = str(entry.facts["place"])
+        except (ValidationError, KeyError, TypeError, ValueError):  # written by another version
+            return None
+        return MadeAsset(replace(asset, plate_key=plate.key, reused=True), place)
+
+    def _make(self, scene: Scene, plate: Plate, key: str) -> MadeAsset:
+        from flux2flow.compositing import compose  # here: a run with nothing to do loads no drawing library
+        from flux2flow.export import encode
+        from flux2flow.export.naming import asset_path
+        from flux2flow.gates.pictures import decode_canvas
+        from flux2flow.validation import validate
+
+        work, plan = self.work, self.work.plan
+        format = plan.format(scene.format)
+        layout = _layout(scene, plan, work.project)
+        work.interruption.check()
+        canvas = compose(layout, self._canvas(plate), work.project)
+        work.interruption.check()
+        encoded = encode(canvas, format, _metadata(plan, scene, plate))
+        decoded = decode_canvas(encoded.data)
+        subject = CheckSubject(scene, layout, format, plan.forbidden_words, encoded, decoded)
+        findings = validate(subject, work.registry.checks)
+        work.interruption.check()
+        asset = _asset(scene, plate, key, layout, encoded, findings)
+        place = asset_path(scene, encoded.media)
+        work.store.keep(key, encoded.data, {"asset": _ASSET.dump_python(asset, mode="json"), "place": place})
+        work.record("asset-stored", scene.id, key=key, object=asset.digest)
+        return MadeAsset(asset, place)
+
+    def _canvas(self, plate: Plate) -> Canvas:
+        """Decode a plate; the last few stay in memory, since scenes of one plate follow each other."""
+        from flux2flow.gates.pictures import decode_canvas
+
+        with self._lock:
+            if (canvas := self._decoded.get(plate.digest)) is not None:
+                self._decoded.move_to_end(plate.digest)
+                return canvas
+            data = self.work.store.objects.get(plate.digest)
+            if data is None:
+                raise StoreError(f"the stored plate {plate.id} was lost while this run used it; run the command again")
+            canvas = self._decoded[plate.digest] = decode_canvas(data)
+            while len(self._decoded) > _PLATES_IN_MEMORY:
+                self._decoded.popitem(last=False)
+            return canvas
+
+
+def examine(plan: Plan, files: FileSource, registry: Registry) -> tuple[Finding, ...]:
+    """Set every scene's type without painting and run the checks that need no pixels, in plan order."""
+    from flux2flow.validation import validate
+
+    found: list[Finding] = []
+    for scene in plan.scenes:
+        try:
+            layout = _layout(scene, plan, files)
+        except TypographyError as error:
+            found.append(Finding("typography", "error", str(error), scene.id))
+            continue
+        subject = CheckSubject(scene, layout, plan.format(scene.format), plan.forbidden_words)
+        found.extend(validate(subject, registry.checks))
+    return tuple(found)
+
+
+def _layout(scene: Scene, plan: Plan, files: FileSource) -> Layout:
+    from flux2flow.typography import set_scene
+
+    return set_scene(scene, plan.fonts, files)
+
+
+def _metadata(plan: Plan, scene: Scene, plate: Plate) -> dict[str, str]:
+    """Say what an exported file states about itself: nothing that differs between two runs."""
+    return {"title": plan.title or plan.campaign, "subject": scene.id, "backend": plate.identity.backend}
+
+
+def _asset(
+    scene: Scene, plate: Plate, key: str, layout: Layout, encoded: EncodedFile, findings: tuple[Finding, ...]
+) -> Asset:
+    return Asset(
+        id=scene.id,
+        key=key,
+        scene=scene.id,
+        plate=plate.id,
+        plate_key=plate.key,
+        path=None,
+        digest=digest_of(encoded.data),
+        bytes=len(encoded.data),
+        media=encoded.media,
+        quality=encoded.quality,
+        size=layout.size,
+        enlargement=layout.plate.enlargement,
+        findings=findings,
+        dropped=tuple((dropped.id, dropped.reason) for dropped in layout.dropped),
+        fits=tuple((text.id, text.fit.size, text.fit.lines) for text in layout.texts()),
+    )
