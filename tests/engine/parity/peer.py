@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from flux2engine import latents
 from flux2engine.autoencoder import AutoencoderKLFlux2
@@ -22,6 +22,7 @@ from flux2engine.pipeline import Flux2Pipeline
 from flux2engine.text_encoder import TextEmbeddings
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import VARIANTS, AutoencoderConfig, ModelVariant, TransformerConfig
+from tests.engine.random_weights import randomise
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what diffusers says while it is imported is not ours
@@ -53,21 +54,6 @@ def transformer_config(guidance: bool) -> TransformerConfig:
         context_dim=CONTEXT,
         guidance_embedding=guidance,
     )
-
-
-def randomise(module: nn.Module, seed: int) -> nn.Module:
-    """Give every weight a standard deviation of 1/√fan_in, so that gates, shifts and scales all speak."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, values in sorted(module.state_dict().items()):
-        noise = torch.randn(values.shape, generator=generator)
-        if name.endswith("running_var"):
-            values.copy_(torch.exp(noise - 4.5))  # some so small that the epsilon shows
-        elif values.ndim < 2:
-            scale = name.endswith(("scale", "weight"))
-            values.copy_(1 + 0.3 * noise if scale else 0.3 * noise)
-        else:
-            values.copy_(noise / values[0].numel() ** 0.5)
-    return module.eval().requires_grad_(False)
 
 
 @lru_cache

@@ -1,0 +1,238 @@
+"""Weights are read strictly: what is not exactly right is refused, by name."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from flux2engine.errors import UnknownLayoutError, WeightsError
+from flux2engine.transformer import Flux2Transformer
+from flux2engine.weights import safetensors_file
+from flux2engine.weights.digest import file_digest, files_digest
+from flux2engine.weights.official import load_module, load_state, load_transformer, official_names
+from flux2engine.weights.safetensors_file import DTYPES, read_header, read_tensors, write_tensors
+from tests.engine.conftest import SHARED
+from tests.engine.parity.peer import transformer_config
+
+CORPUS = SHARED / "corpus" / "safetensors-malformed"
+GOOD = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+def file_bytes(header: Any, data: bytes = b"\0\0\x80?", length: int | None = None) -> bytes:
+    """Return a file of a header (JSON or raw bytes) and data."""
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(raw) if length is None else length) + raw + data
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    """Return a header of one tensor with some fields changed."""
+    return {"a": GOOD | changes}
+
+
+MALFORMED = {
+    "empty": b"",
+    "short": b"\1\2\3",
+    "header beyond the end": file_bytes(entry(), length=5000),
+    "header too large": file_bytes(entry(), length=2**63),
+    "not JSON": file_bytes(b"{abc"),
+    "not UTF-8": file_bytes(b"\xff\xfe{}"),
+    "a list": file_bytes([1, 2]),
+    "null": file_bytes(None),
+    "no tensors": file_bytes({}, b""),
+    "too deep": file_bytes(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+    "repeated key": file_bytes(b'{"a":%s,"a":%s}' % ((json.dumps(GOOD).encode(),) * 2)),
+    "repeated field": file_bytes(b'{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}'),
+    "NaN in the header": file_bytes(b'{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,4]}}'),
+    "extra field": file_bytes(entry(extra=1)),
+    "missing field": file_bytes({"a": {"dtype": "F32", "shape": [1]}}),
+    "unknown dtype": file_bytes(entry(dtype="PICKLE")),
+    "dtype is a number": file_bytes(entry(dtype=3)),
+    "packed half bytes": file_bytes(entry(dtype="F4", shape=[8])),
+    "negative shape": file_bytes(entry(shape=[-1])),
+    "shape is true": file_bytes(entry(shape=[True])),
+    "shape is a float": file_bytes(entry(shape=[1.0])),
+    "empty tensor": file_bytes({"z": GOOD | {"shape": [0], "data_offsets": [0, 0]}} | entry()),
+    "overflowing shape": file_bytes(entry(shape=[2**32, 2**32])),
+    "rank 9": file_bytes(entry(shape=[1] * 9)),
+    "negative offset": file_bytes(entry(data_offsets=[-4, 0])),
+    "swapped offsets": file_bytes(entry(data_offsets=[4, 0])),
+    "offsets beyond the end": file_bytes(entry(data_offsets=[0, 4000])),
+    "three offsets": file_bytes(entry(data_offsets=[0, 4, 4])),
+    "hole": file_bytes({"a": GOOD, "b": GOOD | {"data_offsets": [8, 12]}}, b"\0" * 12),
+    "overlap": file_bytes({"a": GOOD, "b": GOOD | {"data_offsets": [2, 6]}}, b"\0" * 6),
+    "same bytes twice": file_bytes({"a": GOOD, "b": GOOD}),
+    "tail": file_bytes(entry(), b"\0" * 8),
+    "traversing name": file_bytes({"../../x": GOOD}),
+    "control characters": file_bytes({"a\x1b[31m": GOOD}),
+    "long name": file_bytes({"a" * 300: GOOD}),
+    "metadata not text": file_bytes({"__metadata__": {"a": 1}} | entry()),
+    "not finite": file_bytes(entry(), struct.pack("<f", float("nan"))),
+    "infinite": file_bytes(entry(), struct.pack("<f", float("inf"))),
+    "a pickle": b"\x80\x04\x95\x10\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+    "a zip": b"PK\x03\x04" + b"\0" * 100,
+}
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    """The control of the refusals: the same file without a fault is read."""
+    path = tmp_path / "good.safetensors"
+    path.write_bytes(file_bytes({"__metadata__": {"a": "b"}} | entry()))
+    assert read_tensors(path)["a"].tolist() == [1.0]
+    assert read_header(path).metadata == {"a": "b"}
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_a_malformed_file_is_refused(fault: str, tmp_path: Path) -> None:
+    """Every fault is a WeightsError that names the file."""
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(MALFORMED[fault])
+    with pytest.raises(WeightsError, match=r"bad\.safetensors"):
+        read_tensors(path)
+
+
+def test_the_corpus_is_refused() -> None:
+    """Every file of the malformed corpus is a WeightsError."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of malformed files is not here")
+    files = sorted(CORPUS.glob("*.safetensors"))
+    assert len(files) >= 29
+    for path in files:
+        with pytest.raises(WeightsError):
+            read_tensors(path)
+
+
+def test_too_many_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of tensors is bounded."""
+    path = tmp_path / "many.safetensors"
+    write_tensors(path, {f"t{index}": torch.zeros(1) for index in range(5)})
+    assert len(read_tensors(path)) == 5
+    monkeypatch.setattr(safetensors_file, "MAX_TENSORS", 4)
+    with pytest.raises(WeightsError, match="5 tensors"):
+        read_tensors(path)
+
+
+def test_a_missing_file() -> None:
+    """A file that is not there is a WeightsError, not an OSError."""
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_tensors(Path("nowhere.safetensors"))
+
+
+def test_every_dtype_survives(tmp_path: Path) -> None:
+    """What is written is read back, by us and by the safetensors library, and so is what the library writes."""
+    tensors = {
+        f"t.{name.lower()}": torch.arange(6).reshape(2, 3).remainder(2).to(dtype) for name, dtype in DTYPES.items()
+    } | {"scalar": torch.tensor(3.5)}
+    ours, theirs = tmp_path / "ours.safetensors", tmp_path / "theirs.safetensors"
+    write_tensors(ours, tensors, {"made": "here"})
+    save_file(tensors, theirs)
+    for again in (read_tensors(ours), read_tensors(theirs), load_file(ours)):
+        assert again.keys() == tensors.keys()
+        for name, tensor in tensors.items():
+            assert again[name].dtype == tensor.dtype
+            assert torch.equal(again[name].float(), tensor.float()), name
+
+
+def test_equal_tensors_give_equal_bytes(tmp_path: Path) -> None:
+    """Writing does not depend on the order of the names."""
+    tensors = {"b": torch.ones(3), "a": torch.zeros(2)}
+    for name, given in (("one", tensors), ("two", dict(reversed(tensors.items())))):
+        write_tensors(tmp_path / name, given)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_changing_a_tensor_leaves_the_file(tmp_path: Path) -> None:
+    """Tensors are mapped privately."""
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"a": torch.zeros(4)})
+    before = path.read_bytes()
+    read_tensors(path)["a"].fill_(7)
+    assert path.read_bytes() == before
+
+
+def test_missing_unexpected_and_mismatched_are_named() -> None:
+    """One error names all three, in full on the exception and shortened in the message."""
+    module = nn.Linear(2, 3)
+    with pytest.raises(WeightsError) as caught:
+        load_state(module, {"weight": torch.zeros(3, 5), "extra": torch.zeros(1)}, "x.safetensors")
+    assert caught.value.missing == ("bias",)
+    assert caught.value.unexpected == ("extra",)
+    assert caught.value.mismatched == ("weight (3, 5) instead of (3, 2)",)
+    for word in ("x.safetensors", "bias", "extra", "(3, 5) instead of (3, 2)"):
+        assert word in str(caught.value)
+
+
+def test_nothing_is_loaded_when_something_is_wrong() -> None:
+    """A refused load leaves the module as it was."""
+    module = nn.Linear(2, 3)
+    before = module.weight.clone()
+    with pytest.raises(WeightsError):
+        load_state(module, {"weight": torch.zeros(3, 2)}, "x")
+    assert torch.equal(module.weight, before)
+
+
+def test_long_lists_are_shortened() -> None:
+    """The message stays readable."""
+    with pytest.raises(WeightsError, match="and 12 more"):
+        load_state(nn.Linear(1, 1, bias=False), {f"k{index}": torch.zeros(1) for index in range(20)}, "x")
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "diffusion_model."])
+@pytest.mark.parametrize("suffix", ["scale", "weight"])
+def test_official_spellings_load(prefix: str, suffix: str, tmp_path: Path) -> None:
+    """Files with the known prefixes and norm suffixes give the same transformer."""
+    source, target = Flux2Transformer(transformer_config(True)), Flux2Transformer(transformer_config(True))
+    path = tmp_path / "flux2.safetensors"
+    spelled = {
+        prefix + (name.removesuffix("scale") + suffix if name.endswith("_norm.scale") else name): tensor
+        for name, tensor in source.state_dict().items()
+    }
+    write_tensors(path, spelled)
+    load_transformer(target, path)
+    assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
+
+
+def test_another_prefix_does_not() -> None:
+    """The control: an unknown prefix is an unknown layout, and so are diffusers' names, said in so many words."""
+    name = "double_stream_modulation_img.lin.weight"
+    with pytest.raises(UnknownLayoutError, match=r"no FLUX\.2 transformer"):
+        official_names({"other." + name: torch.zeros(1)})
+    with pytest.raises(UnknownLayoutError, match="diffusers layout"):
+        official_names({"transformer_blocks.0.attn.to_q.weight": torch.zeros(1)})
+
+
+def test_the_batch_counter_is_ignored(tmp_path: Path) -> None:
+    """Official autoencoder files may carry a counter that nothing uses; any other stranger is refused."""
+
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn = nn.Module()
+            self.bn.register_buffer("running_mean", torch.zeros(2))
+
+    path = tmp_path / "ae.safetensors"
+    write_tensors(path, {"bn.running_mean": torch.ones(2), "bn.num_batches_tracked": torch.tensor(3)})
+    module = Holder()
+    load_module(module, path)
+    assert module.bn.running_mean.tolist() == [1.0, 1.0]
+    write_tensors(path, {"bn.running_mean": torch.ones(2), "bn.other": torch.tensor(3)})
+    with pytest.raises(WeightsError, match=r"bn\.other"):
+        load_module(module, path)
+
+
+def test_digests(tmp_path: Path) -> None:
+    """A digest follows bytes and names, not order."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"abc")
+    two.write_bytes(b"def")
+    assert file_digest(one) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    both = files_digest([one, two])
+    assert both == files_digest([two, one])
+    two.write_bytes(b"deg")
+    assert files_digest([one, two]) != both
