@@ -1,4 +1,4 @@
-"""Scene → Layout: shaping, line breaking, copyfitting and placement. Every decision about position and size is made here.
+"""Scene → Layout: shaping, line breaking, copyfitting, placement. Every decision about place and size is made here.
 
 Paints nothing, and knows no fonts but the kit's.
 """

@@ -1,8 +1,8 @@
-"""Text → embedding levels and visual order, by the Unicode Bidirectional Algorithm (UAX #9, isolates and brackets included).
+"""Text → embedding levels and visual order: the Unicode Bidirectional Algorithm (UAX #9), with isolates and brackets.
 
-Knows nothing about glyphs: mirroring is HarfBuzz's work. Classes come from Python's `unicodedata`, whose Unicode version
-depends on the interpreter; a code point that is newer than it takes the class that the standard keeps for its block
-(DerivedBidiClass, @missing), which is what the character gets when it is assigned, but for rare exceptions.
+Knows nothing about glyphs: mirroring is HarfBuzz's work. Classes come from Python's `unicodedata`, whose Unicode
+version depends on the interpreter; a code point that is newer takes the class that the standard keeps for its block
+(DerivedBidiClass, @missing), which is what the character gets when it is assigned, but for rare symbols.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PAIRS = (
     "⸢⸣⸤⸥⸦⸧⸨⸩⹕⹖⹗⹘⹙⹚⹛⹜〈〉《》「」『』【】〔〕〖〗〘〙〚〛﹙﹚﹛﹜﹝﹞（）［］｛｝｟｠｢｣"
 )
 _CANONICAL = {"\u2329": "\u3008", "\u232a": "\u3009"}  # the two brackets with canonical equivalents (BD16)
-CLOSING_OF = {opening: closing for opening, closing in zip(_PAIRS[::2], _PAIRS[1::2], strict=True)}
+CLOSING_OF = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True))
 _CLOSING = frozenset(CLOSING_OF.values())
 
 
@@ -84,7 +84,7 @@ def resolve(classes: Sequence[str], base: int, text: str = "") -> list[int]:
     matching = _matching_pdi(classes)
     for sequence, opening_type, closing_type in _isolating_sequences(classes, result, matching, base):
         level = result[sequence[0]]
-        _weak(sequence, kinds, classes, opening_type)
+        _weak(sequence, kinds, opening_type)
         if text:
             _brackets(sequence, kinds, classes, text, level, opening_type)
         _neutral(sequence, kinds, level, opening_type, closing_type)
@@ -240,7 +240,7 @@ def _direction(level: int) -> str:
     return "R" if level % 2 else "L"
 
 
-def _weak(sequence: Sequence[int], kinds: list[str], classes: Sequence[str], opening_type: str) -> None:
+def _weak(sequence: Sequence[int], kinds: list[str], opening_type: str) -> None:
     """Apply W1 to W7 to one isolating run sequence."""
     previous = opening_type
     for index in sequence:  # W1

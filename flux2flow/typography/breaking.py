@@ -29,9 +29,11 @@ NOT_AT_START = frozenset(
 NOT_AT_END = frozenset("（〔［｛〈《「『【〘〖〝‘“｟«‹￥＄￡＃＠([{¥$£€#@｢")
 INSEPARABLE = frozenset("…‥―—")
 
-_UNIT = re.compile(
-    r"(?<=\d)[ \u2009](?=(?:%|‰|°|℃|[€$£¥]|[kKmMcµnGTh]?(?:m|g|l|L|W|Wh|V|A|Hz|B|b|px|s|J|Pa|t)\b|(?:cm|mm|km|kg|lm|dB|h|min|ha|EUR|USD|CHF)\b))"
+_UNITS = (
+    r"(?:%|‰|°|℃|[€$£¥]|[kKmMcµnGTh]?(?:m|g|l|L|W|Wh|V|A|Hz|B|b|px|s|J|Pa|t)\b"
+    r"|(?:cm|mm|km|kg|lm|dB|h|min|ha|EUR|USD|CHF)\b)"
 )
+_UNIT = re.compile(rf"(?<=\d)[ \u2009](?={_UNITS})")
 _SIGN_BEFORE = re.compile(r"(?<=[€$£¥§№#])[ \u2009](?=\d)")
 _PARTICLES = "をはがにでとのもへや"
 
@@ -85,9 +87,11 @@ def _kind(character: str) -> str:
     name = unicodedata.name(character, "")
     if name.startswith(("CJK UNIFIED", "CJK COMPAT")) or character in "々〆":
         return "kanji"
-    for kind in ("HIRAGANA", "KATAKANA", "HANGUL"):
-        if kind in name:
+    for kind in ("KATAKANA", "HIRAGANA", "HANGUL"):  # the prolonged sound mark is of both kana, and mostly katakana
+        if kind in name and "MIDDLE DOT" not in name:
             return kind.lower()
+    if character in "%％‰℃":
+        return "digit"
     category = unicodedata.category(character)
     if category == "Nd":
         return "digit"
@@ -122,11 +126,11 @@ def _penalty_at_space(text: str, index: int) -> float:
 def _penalty_in_japanese(text: str, index: int, before: str, after: str) -> float:
     """Guess phrase ends (文節) from the change of script; a stand-in for a dictionary, and a good one in headlines."""
     if before == "mark" or after == "mark":
-        return 0.05 if text[index - 1] == "・" else 0.0
+        return 0.05 if text[index - 1] == "・" else -0.06
     if before == "hiragana" and after != "hiragana":
         if text[index - 1] in "おご" and (index < 2 or _kind(text[index - 2]) != "hiragana"):
             return 0.4  # an honorific and its noun
-        return 0.0 if text[index - 1] in "をはがにでとへも" else 0.05
+        return 0.01 if text[index - 1] in "をはがにでとへも" else 0.05
     if before == "hiragana":
         if text[index - 1] == "を":
             return 0.02

@@ -17,7 +17,7 @@ _DIALYTIKA = "\u0308"
 
 
 def tidy(text: str) -> str:
-    """Make every line end `\\n`, every run of spaces and tabs one space, and trim; no-break spaces stay."""
+    r"""Make every line end `\n`, every run of spaces and tabs one space, and trim; no-break spaces stay."""
     return _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)).strip(" \n\t\r")
 
 

@@ -1,19 +1,23 @@
 """A paragraph and a box → the largest size that fits, its lines, and a report of how it came about (copyfitting).
 
-Sizes are tried by bisection in quarter pixels; lines are then balanced. Words are never broken inside: what does not fit
-at the floor is set at the floor and reported. Knows nothing about where the box stands.
+Sizes are tried by bisection in quarter pixels; lines are then balanced. Words are never broken inside: what does
+not fit at the floor is set at the floor and reported. Knows nothing about where the box stands.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 from flux2flow.domain.layout import FitReport
 from flux2flow.domain.scene import FitRule, Vertical
 from flux2flow.typography.breaking import SEVERE, Break, breaks
 from flux2flow.typography.shaping import Paragraph, ShapedLine
+
+Made = TypeVar("Made")
 
 QUANTUM = 0.25
 HEADLINE_LINES = 4
@@ -60,9 +64,9 @@ class _Search:
         self.latin = paragraph.latin_like(0, length)
         self.rise, fall = paragraph.rise(0, length), paragraph.fall(0, length)
         # The room below the last baseline does not depend on whether this copy happens to have a ‘g’.
-        self.fall = max(fall, _descender(paragraph)) if self.latin else fall
+        self.fall = max(fall, _descender(paragraph) if self.latin else -paragraph.zone[1])
         self.leading = leading if self.latin else max(leading, self.rise + fall + _CLEARANCE)
-        self.ceiling = max(rule.maximum, rule.minimum)
+        self.ceiling = max(_quantised(rule.maximum), rule.minimum)
         self.steps: list[str] = []
 
     def run(self) -> Fitted:
@@ -130,9 +134,9 @@ class _Search:
 
     def _height(self, lines: int) -> float:
         """Measure the height of a block in em: first line's rise, baselines, last line's fall."""
-        if lines == 1 and self.frame.vertical == "middle" and self.latin:
-            cap = self.paragraph.setting.stack.primary.metrics.cap_height
-            return cap + 2 * max(self.fall, self.rise - cap)  # the caps stand in the middle, with room for both
+        if lines == 1 and self.frame.vertical == "middle":
+            middle = sum(self.paragraph.zone) / 2  # the letters stand in the middle, with room above and below
+            return 2 * max(self.rise - middle, self.fall + middle)
         return self.rise + (lines - 1) * self.leading + self.fall
 
     def _shape(self, ends: Sequence[int]) -> tuple[ShapedLine, ...]:
@@ -152,6 +156,25 @@ class _Search:
     def _fitted(self, size: float, lines: tuple[ShapedLine, ...], *, overflow: bool, at_floor: bool) -> Fitted:
         report = FitReport(size, self.rule.minimum, len(lines), self.rule.lines, tuple(self.steps), overflow, at_floor)
         return Fitted(self.paragraph, size, lines, self.leading, report)
+
+
+def largest(rule: FitRule, make: Callable[[float], Made], fits: Callable[[Made], bool]) -> tuple[Made, bool]:
+    """Bisect for the largest size within a rule whose product fits; says whether the floor stopped it."""
+    ceiling = max(_quantised(rule.maximum), rule.minimum)
+    made = make(ceiling)
+    if fits(made) or ceiling <= rule.minimum:
+        return made, not fits(made)
+    made = make(rule.minimum)
+    low = floor = math.floor(rule.minimum / QUANTUM)
+    high = math.ceil(ceiling / QUANTUM)
+    while fits(made) and high - low > 1:
+        middle = (low + high) // 2
+        trial = make(middle * QUANTUM)
+        if fits(trial):
+            low, made = middle, trial
+        else:
+            high = middle
+    return made, low == floor
 
 
 def _lines(count: int) -> str:
@@ -193,7 +216,7 @@ def _balanced(paragraph: Paragraph, candidates: Sequence[Break], width: float, c
     marks = [Break(0, 0.0, mandatory=True), *candidates]
     final = len(marks) - 1
     headline = count <= HEADLINE_LINES
-    target = sum(paragraph.width(a.index, b.index) for a, b in zip(marks, marks[1:], strict=False)) / count
+    target = sum(paragraph.width(a.index, b.index) for a, b in pairwise(marks)) / count
     target = min(max(target, paragraph.width(0, marks[-1].index) / count), width)
     layer: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for number in range(1, count + 1):

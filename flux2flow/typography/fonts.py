@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import uharfbuzz as hb
 from uniseg.graphemecluster import grapheme_cluster_boundaries
@@ -20,12 +21,10 @@ from flux2flow.errors import TypographyError
 from flux2flow.interfaces import FileSource
 
 MAX_FACES = 32
-_WEIGHT_NAMES = ("wght",)
 
 # Characters that a font need not hold: HarfBuzz composes with them or hides them.
-_INVISIBLE = frozenset(
-    "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\u2061\u2062\u2063\u2064\ufeff\n"
-)
+_INVISIBLE = frozenset("\u00ad\u034f\u061c\u180e\ufeff\n")
+_INVISIBLE_RANGES = ((0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,10 @@ class InkBox:
     bottom: float
     right: float
     top: float
+
+
+# Letters that show where a script's lines of type begin and end: what a reader takes for the height of the text.
+_ZONE_LETTERS = {"Arab": "ار", "Hebr": "הה", "Hani": "国国", "Hang": "한한", "Deva": "कक", "Thai": "กก"}
 
 
 @dataclass(eq=False, slots=True)
@@ -70,6 +73,16 @@ class Cut:
                 self._ink[glyph] = InkBox(left, top + extents.height / self.upem, left + extents.width / self.upem, top)
         return self._ink[glyph]
 
+    def zone(self, script: str) -> tuple[float, float]:
+        """Give the top and bottom of a script's letters in em: capitals and baseline, or a typical letter's ink.
+
+        Unlike the ink of a copy text this stays the same from text to text, so that lines in a row share a baseline.
+        """
+        inks = [self.ink(self.font.get_nominal_glyph(ord(letter)) or 0) for letter in _ZONE_LETTERS.get(script, "")]
+        if len(inks) == 2 and inks[0] and inks[1] and script in _ZONE_LETTERS:
+            return inks[0].top, min(inks[1].bottom, 0.0)
+        return self.metrics.cap_height, 0.0
+
     def draws(self, cluster: str) -> bool:
         """Say whether the face has every character of a grapheme cluster, precomposed or in parts."""
         needed = [character for character in cluster if not _is_invisible(character)]
@@ -82,13 +95,7 @@ class Cut:
 
 def _is_invisible(character: str) -> bool:
     code = ord(character)
-    return (
-        character in _INVISIBLE
-        or 0xFE00 <= code <= 0xFE0F
-        or 0xE0000 <= code <= 0xE0FFF
-        or 0x2066 <= code <= 0x2069
-        or 0x202A <= code <= 0x202E
-    )
+    return character in _INVISIBLE or any(first <= code <= last for first, last in _INVISIBLE_RANGES)
 
 
 class FaceCache:
@@ -160,7 +167,7 @@ class FontStack:
         changes its form between two faces in one word. What no family has goes to the first, as glyph 0.
         """
         bounds = list(grapheme_cluster_boundaries(text))
-        clusters = list(zip(bounds[:-1], bounds[1:], strict=True))
+        clusters = list(pairwise(bounds))
         chosen: list[int | None] = []
         for start, stop in clusters:
             follows = follows_neighbour(text[start])
@@ -226,9 +233,6 @@ def nearest_weight(members: Sequence[FontFile], weight: int) -> FontFile:
 
 
 def location(file: FontFile, weight: int, optical_size: float) -> tuple[tuple[str, float], ...]:
-    """Pin every axis of a variable font: weight and optical size clamped to their ranges, the others at their default."""
+    """Pin every axis: weight and optical size as near as their ranges allow, the others at their defaults."""
     wanted = {"wght": float(weight), "opsz": optical_size}
-    return tuple(
-        (tag, min(max(wanted.get(tag, default), minimum), maximum))
-        for tag, minimum, default, maximum in sorted(file.axes)
-    )
+    return tuple((tag, min(max(wanted.get(tag, default), low), high)) for tag, low, default, high in sorted(file.axes))

@@ -1,7 +1,8 @@
 """One text, its style and its box → placed glyphs in canvas pixels.
 
 The only module that turns em into pixels. Start and end are logical; edges are optical: the ink, not the side bearing,
-stands on the box's edge, and the caps of a single line stand in its middle.
+stands on the box's edge, and the letters of a single line, not its
+descenders, stand in its middle.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Typesetter:
         """Shape a text in a style; `text` is set as it stands (see `words`)."""
         faces = stack(type.families, type.weight, optical_size, self.fonts, self.files)
         base = 1 if self.direction == "rtl" else 0
-        return Paragraph(text, Setting(faces, self.language, base, type.tracking, type.features))
+        return Paragraph.of(text, Setting(faces, self.language, base, type.tracking, type.features))
 
     def words(self, text: str, type: Type) -> str:
         """Give the characters that are set for a copy text: white space tidied, capitals where the style asks."""
@@ -63,16 +64,18 @@ class Typesetter:
         box: Box,
         align: Align,
         vertical: Vertical,
+        *,
         max_chars: int | None = None,
+        baseline: float | None = None,
     ) -> PlacedText:
-        """Place a fitted text inside a box."""
+        """Place a fitted text inside a box; a `baseline` for the first line overrides the vertical alignment."""
         lines, size = fitted.lines, fitted.size
-        baseline = _first_baseline(fitted, box, vertical)
+        first = _first_baseline(fitted, box, vertical) if baseline is None else baseline
         placed = []
         for number, line in enumerate(lines):
             x = _pen(line, size, box, align, self.direction)
             placed.append(
-                _placed_line(fitted.paragraph, line, size, x, baseline + number * fitted.leading * size, type.color)
+                _placed_line(fitted.paragraph, line, size, x, first + number * fitted.leading * size, type.color)
             )
         inks = [glyph.ink for line in placed for run in line.runs for glyph in run.glyphs if glyph.ink is not None]
         ink = _union(inks) if inks else Box(box.x, box.y, 0, 0)
@@ -93,7 +96,15 @@ class Typesetter:
     ) -> PlacedText:
         """Fit a text into its box and place it there."""
         fitted = self.fit(self.words(text, type), type, Frame(box.width, box.height, vertical), rule)
-        return self.place(id, fitted, type, box, align, vertical, max_chars)
+        return self.place(id, fitted, type, box, align, vertical, max_chars=max_chars)
+
+
+def inside(box: Box, width: float, height: float, align: Align, vertical: Vertical, direction: TextDirection) -> Box:
+    """Place a rectangle in a box by its logical alignment."""
+    left = {"start": 0.0, "center": 0.5, "end": 1.0}[align]
+    x = box.x + (box.width - width) * (left if direction == "ltr" else 1 - left)
+    y = box.y + (box.height - height) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[vertical]
+    return Box(x, y, width, height)
 
 
 def _optical(size: float) -> float:
@@ -113,11 +124,8 @@ def _first_baseline(fitted: Fitted, box: Box, vertical: Vertical) -> float:
         return highest
     if vertical == "bottom":
         return lowest
-    if paragraph.latin_like(0, len(paragraph.text)):
-        cap = paragraph.setting.stack.primary.metrics.cap_height * size
-        middle = box.y + (box.height - block + cap) / 2
-    else:
-        middle = (highest + lowest) / 2
+    top, bottom = paragraph.zone
+    middle = box.y + (box.height - block + (top + bottom) * size) / 2
     return min(max(middle, highest), lowest) if highest <= lowest else (highest + lowest) / 2
 
 

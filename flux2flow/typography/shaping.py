@@ -7,7 +7,7 @@ nothing about boxes and pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import uharfbuzz as hb
@@ -16,44 +16,15 @@ from flux2flow.typography import bidi
 from flux2flow.typography.fonts import Cut, FontStack, InkBox
 
 # Scripts whose letters join or hang from a common line: tracking would tear them (T16).
-JOINED = frozenset(
-    [
-        "Arab",
-        "Syrc",
-        "Mong",
-        "Nkoo",
-        "Mand",
-        "Phag",
-        "Adlm",
-        "Rohg",
-        "Sogd",
-        "Sogo",
-        "Mani",
-        "Phlp",
-        "Ougr",
-        "Chrs",
-        "Aran",
-        "Deva",
-        "Beng",
-        "Guru",
-        "Gujr",
-        "Orya",
-        "Taml",
-        "Telu",
-        "Knda",
-        "Mlym",
-        "Sinh",
-        "Tibt",
-        "Khmr",
-        "Mymr",
-        "Lao",
-        "Laoo",
-        "Thai",
-    ]
+_JOINED = (
+    "Arab Syrc Mong Nkoo Mand Phag Adlm Rohg Sogd Sogo Mani Phlp Ougr Chrs Aran "
+    "Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Tibt Khmr Mymr Laoo Thai"
 )
+JOINED = frozenset(_JOINED.split())
 _EAST_ASIAN = frozenset({"Hani", "Hira", "Kana", "Bopo"})
 _NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz", ""})
 SOFT_HYPHEN = "\u00ad"
+Features = tuple[tuple[str, int], ...]
 _TRAILING = " \n\t\u3000\u200b"
 
 
@@ -91,6 +62,17 @@ class ShapedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A stretch of text that is shaped as one: the number of its cut in the stack, its script and its level."""
+
+    start: int
+    stop: int
+    cut: int
+    script: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """What shapes a text besides its words."""
 
@@ -98,7 +80,7 @@ class Setting:
     language: str
     base: int
     tracking: float
-    features: tuple[tuple[str, int], ...] = ()
+    features: Features = ()
 
 
 @lru_cache(maxsize=8192)
@@ -124,14 +106,7 @@ def scripts(text: str) -> list[str]:
 
 @lru_cache(maxsize=16384)
 def _shape(
-    cut: Cut,
-    text: str,
-    start: int,
-    stop: int,
-    script: str,
-    rtl: bool,
-    language: str,
-    features: tuple[tuple[str, int], ...],
+    cut: Cut, text: str, start: int, stop: int, script: str, rtl: bool, language: str, features: Features
 ) -> tuple[ShapedGlyph, ...]:
     buffer = hb.Buffer()
     buffer.add_str(text, start, stop - start)
@@ -159,6 +134,11 @@ class Paragraph:
         self._lead, self._trail = list(self._advance), list(self._advance)
         self._tops, self._bottoms = list(self._advance), list(self._advance)
         self._measure()
+
+    @classmethod
+    def of(cls, text: str, setting: Setting) -> Paragraph:
+        """Give the paragraph of a text in a setting; the latest ones are kept."""
+        return _paragraph(text, setting)
 
     @cached_property
     def _sums(self) -> list[float]:
@@ -192,61 +172,63 @@ class Paragraph:
         if stop > start and text[stop - 1] == SOFT_HYPHEN:
             text = f"{text[: stop - 1]}-{text[stop:]}"
         levels = bidi.line_levels(self.text, self._levels, start, stop, self.setting.base)
-        runs = [self._run(text, *item) for item in self._items(start, stop, levels)]
+        runs = [self._run(text, item) for item in self._items(start, stop, levels)]
         ordered = tuple(runs[number] for number in bidi.visual_order([run.level for run in runs]))
         ordered = _without_last_tracking(ordered, self.setting)
         advance = sum(glyph.advance for run in ordered for glyph in run.glyphs)
         return ShapedLine(start, stop, ordered, advance, _ink(ordered))
 
+    @cached_property
+    def zone(self) -> tuple[float, float]:
+        """Top and bottom of the letters of the script that most of the text is in, in em (see `Cut.zone`)."""
+        counts: dict[tuple[str, int], int] = {}
+        for character, script, cut in zip(self.text, self._scripts, self._cuts, strict=True):
+            if script_of(character) not in _NO_SCRIPT:
+                counts[script, cut] = counts.get((script, cut), 0) + 1
+        script, cut = max(counts, key=lambda key: counts[key]) if counts else ("Latn", 0)
+        return self.setting.stack.cuts[cut].zone(script)
+
     def rise(self, start: int, stop: int) -> float:
-        """Measure how far a stretch's ink rises above the baseline, in em; at least the caps of Latin and its like."""
-        ink = max(self._tops[start:stop], default=0.0)
-        return max(ink, self.setting.stack.primary.metrics.cap_height) if self.latin_like(start, stop) else ink
+        """Measure how far a stretch rises above the baseline, in em: its ink, and at least its letters' height."""
+        return max(self.zone[0], max(self._tops[start:stop], default=0.0))
 
     def fall(self, start: int, stop: int) -> float:
         """Measure how far a stretch's ink falls below the baseline, in em."""
         return max(-min(self._bottoms[start:stop], default=0.0), 0.0)
 
-    def is_joined(self, start: int, stop: int) -> bool:
-        """Say whether a stretch holds letters of a joined script."""
-        return any(script in JOINED for script in self._scripts[start:stop])
-
     def latin_like(self, start: int, stop: int) -> bool:
-        """Say whether cap height describes a stretch: Latin, Greek, Cyrillic and the like, and digits."""
+        """Say whether a stretch has Latin proportions throughout: Greek, Cyrillic and the like, and digits."""
         return all(script in ("Latn", "Grek", "Cyrl", "Armn", "Cher") for script in self._scripts[start:stop])
 
-    def _items(self, start: int, stop: int, levels: Sequence[int]) -> list[tuple[int, int, int, str, int]]:
-        items: list[tuple[int, int, int, str, int]] = []
+    def _items(self, start: int, stop: int, levels: Sequence[int]) -> list[Item]:
+        items: list[Item] = []
         for index in range(start, stop):
-            key = (self._cuts[index], self._scripts[index], levels[index - start])
-            if items and items[-1][2:] == key:
-                items[-1] = (items[-1][0], index + 1, *key)
-            else:
-                items.append((index, index + 1, *key))
+            item = Item(index, index + 1, self._cuts[index], self._scripts[index], levels[index - start])
+            if items and (items[-1].cut, items[-1].script, items[-1].level) == (item.cut, item.script, item.level):
+                item = replace(item, start=items.pop().start)
+            items.append(item)
         return items
 
-    def _run(self, text: str, start: int, stop: int, cut_number: int, script: str, level: int) -> ShapedRun:
-        cut = self.setting.stack.cuts[cut_number]
-        tracking = 0.0 if script in JOINED else self.setting.tracking
-        features = {
-            "kern": 1,
-            "chws": 1,
-        }  # chws: contextual half widths of East Asian punctuation, where the font has it
+    def _run(self, text: str, item: Item) -> ShapedRun:
+        setting, cut = self.setting, self.setting.stack.cuts[item.cut]
+        tracking = 0.0 if item.script in JOINED else setting.tracking
+        features = {"kern": 1, "chws": 1}  # chws: East Asian punctuation at half width beside its like
         if tracking:
             features |= {"liga": 0, "clig": 0}  # a ligature cannot be tracked
-        features |= dict(self.setting.features)
-        glyphs = _shape(cut, text, start, stop, script, bool(level % 2), self.setting.language, tuple(features.items()))
-        return ShapedRun(cut, cut_number > 0, level, script, _tracked(glyphs, tracking))
+        features |= dict(setting.features)
+        rtl = bool(item.level % 2)
+        glyphs = _shape(cut, text, item.start, item.stop, item.script, rtl, setting.language, tuple(features.items()))
+        return ShapedRun(cut, item.cut > 0, item.level, item.script, _tracked(glyphs, tracking))
 
     def _measure(self) -> None:
         """Note every cluster's advance, the white at its logical start and end, and how far its ink rises and falls."""
-        for start, stop, *rest in self._items(0, len(self.text), self._levels):
-            run = self._run(self.text, start, stop, *rest)
+        for item in self._items(0, len(self.text), self._levels):
+            run = self._run(self.text, item)
             clusters: dict[int, list[ShapedGlyph]] = {}
             for glyph in run.glyphs:
                 clusters.setdefault(glyph.cluster, []).append(glyph)
             firsts = sorted(clusters)
-            for cluster, following in zip(firsts, [*firsts[1:], stop], strict=True):
+            for cluster, following in zip(firsts, [*firsts[1:], item.stop], strict=True):
                 part = ShapedRun(run.cut, False, run.level, run.script, tuple(clusters[cluster]))
                 advance = sum(glyph.advance for glyph in part.glyphs)
                 self._advance[cluster] = advance
@@ -255,6 +237,11 @@ class Paragraph:
                     left, right = ink.left, advance - ink.right
                     self._lead[cluster], self._trail[following - 1] = (right, left) if run.level % 2 else (left, right)
                     self._tops[cluster], self._bottoms[cluster] = ink.top, ink.bottom
+
+
+@lru_cache(maxsize=512)
+def _paragraph(text: str, setting: Setting) -> Paragraph:
+    return Paragraph(text, setting)
 
 
 def _levels(text: str, base: int) -> list[int]:
