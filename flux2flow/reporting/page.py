@@ -38,7 +38,13 @@ LANGUAGES = {
 }  # fmt: skip
 """Languages by their own names, as the people who check the pictures know them."""
 
-STATUS_WORDS = {"ok": "Released", "warned": "Released, with warnings", "rejected": "Kept back", "missing": "Not made"}
+STATUS_WORDS = {
+    "ok": "Released",
+    "warned": "Released, with warnings",
+    "rejected": "Kept back",
+    "missing": "Not made",
+    "pending": "Not made yet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ def _cells(report: Report, kept_back: Mapping[str, bytes]) -> Iterator[Cell]:
             id=f"picture-{number}",
             scene=scene,
             format=report.plan.format(scene.format),
-            status=_status(asset),
+            status=_status(asset, reason),
             asset=asset,
             source=_source(asset, kept_back),
             alt=next((layer.text for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer))), scene.id),
@@ -191,9 +197,9 @@ def _cells(report: Report, kept_back: Mapping[str, bytes]) -> Iterator[Cell]:
         )
 
 
-def _status(asset: Asset | None) -> str:
+def _status(asset: Asset | None, reason: str) -> str:
     if asset is None:
-        return "missing"
+        return "missing" if reason else "pending"
     if not asset.released:
         return "rejected"
     return "warned" if any(finding.level == "warn" for finding in asset.findings) else "ok"

@@ -1,0 +1,1 @@
+"""The verbs, one a file; a file's name is its verb."""

@@ -1,0 +1,91 @@
+"""`flux2flow plan`: what would be made, from which plates, before anything is painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flux2flow.cli import options
+from flux2flow.cli.console import console, shown_path
+from flux2flow.cli.text import visible
+
+if TYPE_CHECKING:
+    from flux2flow.domain.plan import Plan
+
+
+@click.command(short_help="Show what would be made, before it is.")
+@options.campaign
+@options.only
+@options.backend
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan file, for render --plan."
+)
+@options.as_json
+@options.no_plugins
+def command(
+    campaign: Path,
+    only: tuple[dict[str, str], ...],
+    backend: str | None,
+    output: Path | None,
+    as_json: bool,
+    no_plugins: bool,
+) -> None:
+    """Show what CAMPAIGN would make: every plate, how formats are cut from it, and what is shared."""
+    from flux2flow import planning
+
+    loaded = options.load(campaign, plugins=not no_plugins, backend=backend)
+    plan = options.planned(loaded, only)
+    if output is not None:
+        from flux2flow.store import LocalDisk, publish
+
+        publish(LocalDisk(), output.absolute(), planning.plan_to_json(plan).encode())
+    if as_json:
+        console.raw(_document(plan))
+        return
+    _show(plan)
+    if output is not None:
+        console.line(f"Written to {visible(shown_path(output.absolute()))}")
+
+
+def _document(plan: Plan) -> str:
+    """Make the plan file with its table, which whoever follows the plan may leave unread."""
+    import json
+
+    from flux2flow import planning
+    from flux2flow.domain.fingerprint import plain
+
+    document = json.loads(planning.plan_to_json(plan))
+    return json.dumps(document | {"table": plain(planning.table(plan))}, indent=2, ensure_ascii=False)
+
+
+def _show(plan: Plan) -> None:
+    from flux2flow import planning
+
+    table = planning.table(plan)
+    rows = []
+    for plate in table.rows:
+        rows.append([plate.id, plate.side, str(plate.size), f"{plate.megapixels:.2f}", str(plate.serves), ""])
+        for crop in plate.crops:
+            cut = f"{crop.format} {crop.size}"
+            notes = [f"enlarged {crop.enlargement:.2f}×"] if crop.enlargement > 1.005 else []
+            notes += [f"{crop.flipped} mirrored"] if crop.flipped else []
+            rows.append([f"  {cut}", "", "", "", str(crop.scenes), ", ".join(notes)])
+        rows += [[f"  + {reference}", "", "", "", "", ""] for reference in plate.references]
+    console.line(
+        f"{visible(plan.title or plan.campaign)} · {visible(plan.brand_name)} · {plan.backend.name}", bold=True
+    )
+    console.line()
+    console.table(["plate", "side", "size", "MP", "pictures", ""], rows, right=frozenset({3, 4}))
+    console.line()
+    for note in plan.notes:
+        subject = f"{note.subject}: " if note.subject else ""
+        console.line(f"note  {visible(subject + note.message)}", color="cyan")
+    totals = table.totals
+    flips = f", {totals.flips} mirrored" if totals.flips else ""
+    console.line(
+        f"{totals.scenes} pictures from {totals.plates} plates ({totals.megapixels:.2f} MP painted, "
+        f"{totals.reuse:.1f} pictures a plate{flips})",
+        bold=True,
+    )

@@ -1,0 +1,86 @@
+"""`flux2flow render`: makes what is not there yet, checks it, and says where the page is."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flux2flow.cli import options
+from flux2flow.cli.console import console, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flux2flow.domain.plan import Plan
+    from flux2flow.domain.report import Report
+
+
+@click.command(short_help="Make the pictures, check them, release them.")
+@options.campaign
+@click.option(
+    "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Follow this plan file exactly, without reading the campaign again.",
+)  # fmt: skip
+@options.only
+@options.backend
+@click.option("--force", is_flag=True, help="Make everything anew, whatever is there.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Threads that set and draw.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@options.as_json
+@options.no_plugins
+def command(
+    campaign: Path,
+    plan_file: Path | None,
+    only: tuple[dict[str, str], ...],
+    backend: str | None,
+    force: bool,
+    workers: int,
+    quiet: bool,
+    as_json: bool,
+    no_plugins: bool,
+) -> int:
+    """Make CAMPAIGN's pictures: paint, set type, check, release. What is there already is kept."""
+    if plan_file is not None and (only or backend):
+        raise click.UsageError("--plan is followed exactly: --only and --backend go to `flux2flow plan`")
+    if plan_file is not None:
+        plan, run = _from_file(campaign, plan_file, plugins=not no_plugins)
+    else:
+        plan, run = _from_campaign(campaign, only, backend, plugins=not no_plugins)
+    with console.watching(len(plan.plates), quiet=quiet or as_json) as progress:
+        report = run(progress=progress, force=force, workers=workers)
+    if as_json:
+        from flux2flow.reporting.json import report_json
+
+        console.raw(report_json(report))
+    else:
+        from flux2flow.reporting.terminal import summarise
+
+        console.summary(summarise(report, shown_path(Path(report.output) / "index.html")))
+    return report.exit_code
+
+
+def _from_campaign(
+    campaign: Path, only: tuple[dict[str, str], ...], backend: str | None, *, plugins: bool
+) -> tuple[Plan, Callable[..., Report]]:
+    from flux2flow import api
+
+    loaded = options.load(campaign, plugins=plugins, backend=backend)
+    plan = options.planned(loaded, only)
+    return plan, partial(api.run, loaded, plan)
+
+
+def _from_file(campaign: Path, plan_file: Path, *, plugins: bool) -> tuple[Plan, Callable[..., Report]]:
+    from flux2flow import api, planning
+    from flux2flow.errors import PlanError
+    from flux2flow.plugins import registry
+    from flux2flow.project import Project
+
+    try:
+        text = plan_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{plan_file} cannot be read: {error}") from error
+    plan = planning.plan_from_json(text)
+    return plan, partial(api.follow, plan, Project.of(campaign), registry(plugins=plugins))

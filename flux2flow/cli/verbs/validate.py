@@ -1,0 +1,41 @@
+"""`flux2flow validate`: everything that can be known without painting, for every row, language and format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flux2flow.cli import options
+from flux2flow.cli.console import console
+from flux2flow.errors import EXIT_FINDINGS, EXIT_OK
+
+
+@click.command(short_help="Check all that needs no painting.")
+@options.campaign
+@click.option("-v", "--verbose", is_flag=True, help="Show notes too.")
+@options.as_json
+@options.no_plugins
+def command(campaign: Path, verbose: bool, as_json: bool, no_plugins: bool) -> int:
+    """Check CAMPAIGN without painting: its files, and its type as it will be set."""
+    from flux2flow import api
+    from flux2flow.reporting.terminal import problems_of
+
+    loaded = api.load(campaign, plugins=not no_plugins)
+    findings = api.validate(loaded)
+    code = EXIT_FINDINGS if any(finding.blocking for finding in findings) else EXIT_OK
+    if as_json:
+        from flux2flow.reporting.json import findings_json
+
+        console.raw(findings_json(findings, code))
+        return code
+    console.problems(problems_of(findings, least="info" if verbose else "warn"))
+    tally = {level: sum(finding.level == level for finding in findings) for level in ("error", "fail", "warn", "info")}
+    failed, warned = tally["error"] + tally["fail"], tally["warn"]
+    console.line(
+        f"{failed} failed, {warned} {'warning' if warned == 1 else 'warnings'}, "
+        f"{tally['info']} {'note' if tally['info'] == 1 else 'notes'}; contrast and weight are measured by render",
+        color="red" if failed else "yellow" if warned else "green",
+        bold=True,
+    )
+    return code
