@@ -86,7 +86,7 @@ class SourceText:
 
 
 def decode(file: str, data: bytes) -> tuple[SourceText, tuple[Diagnostic, ...]]:
-    """Decode UTF-8 (a byte order mark at the start is dropped); give the text up to the first bad byte, and the problems."""
+    """Decode UTF-8 without its byte order mark; give the text up to the first bad byte, and the problems."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         problem = Diagnostic(
             "not-utf-8",

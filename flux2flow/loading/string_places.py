@@ -24,7 +24,7 @@ def index_in_source(text: str, start: int, end: int, style: str, value: str, off
 
 
 def _visible_places(text: str, start: int, end: int, style: str) -> list[int]:
-    """The index of every visible character of a scalar's content, in order."""
+    """Find the index of every visible character of a scalar's content, in order."""
     if style in ("|", ">"):
         header = text.find("\n", start, end)
         return [] if header < 0 else [index for index in range(header, end) if not text[index].isspace()]

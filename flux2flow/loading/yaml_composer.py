@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 import yaml
+
 from flux2flow.errors import Diagnostic, Position
 from flux2flow.loading import unquoted_hex, yaml_scalars, yaml_strictness, yaml_syntax
 from flux2flow.loading.source_text import SourceText, decode

@@ -15,7 +15,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a value stands: characters `start` to `end` of the text, and its key's; `style` is a scalar's (`''` plain)."""
+    """Where a value stands: characters `start` to `end`, and its key's; `style` is a scalar's (`''`: plain)."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Document:
-    """One read file: plain data, the place of everything in it, what was wrong, and the paths that hold no usable value."""
+    """One read file: plain data, the place of everything in it, what was wrong, and the paths without a usable value."""
 
     source: SourceText
     data: object

@@ -14,7 +14,7 @@ _FIRST_VISIBLE = re.compile(r"[ \t]*\S")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A scalar or flow collection: its characters, its style, the column of the block collection around it (-1: none)."""
+    """A scalar or flow collection: its characters, its style, the column of the block around it (-1: none)."""
 
     start: int
     end: int

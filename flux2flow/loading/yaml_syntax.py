@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import yaml
+
 from flux2flow.errors import Diagnostic
 from flux2flow.loading.source_text import SourceText
 
