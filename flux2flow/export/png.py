@@ -62,7 +62,7 @@ class PngExporter:
 
 
 _SAMPLE_SIDE = 512
-_EFFORT = 6
+_EFFORT = 5  # zlib: 6 takes twice the time for 2 % fewer bytes (measured on a dithered 1080×1920 canvas)
 
 
 def _attempt(data: bytes, max_bytes: int | None, note: str) -> Attempt:

@@ -48,7 +48,7 @@ def confine(*, cpu_seconds: int, memory_bytes: int) -> str:
 
 
 def _abi() -> tuple[int, str]:
-    """The kernel's Landlock ABI, or 0 and the reason."""
+    """Return the kernel's Landlock ABI, or 0 and the reason."""
     if sys.platform != "linux":
         return 0, f"{sys.platform} has no Landlock"
     libc = ctypes.CDLL(None, use_errno=True)

@@ -50,7 +50,7 @@ def inspect(data: bytes, name: str) -> FontFacts:
 
 @functools.lru_cache(maxsize=16)
 def as_sfnt(data: bytes) -> bytes:
-    """The font as TrueType or OpenType bytes, which is what shapers and rasterisers read; WOFF2 is unpacked."""
+    """Return the font as TrueType or OpenType bytes, which is what shapers and rasterisers read; WOFF2 is unpacked."""
     if len(data) > MAX_BYTES:
         raise GateError(f"the font has {len(data):,} bytes; {MAX_BYTES:,} pass")
     kind = _MAGIC.get(data[:4])

@@ -18,7 +18,7 @@ _JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
 
 
 def sniff(data: bytes) -> RasterMedia | None:
-    """The media type that the first bytes state, or None for anything but PNG, JPEG and WebP."""
+    """Return the media type that the first bytes state, or None for anything but PNG, JPEG and WebP."""
     if data.startswith(_PNG):
         return "png"
     if data.startswith(b"\xff\xd8\xff"):

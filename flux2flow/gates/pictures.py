@@ -62,7 +62,7 @@ def decode_rgba(data: bytes) -> tuple[int, int, bytes]:
 
 
 def decode_canvas(data: bytes) -> Canvas:
-    """The picture as a canvas: sRGB, upright, transparent parts on white."""
+    """Return the picture as a canvas: sRGB, upright, transparent parts on white."""
     picture = _upright_srgb(data)
     with _translated("decode"):
         if picture.mode == "RGBA":
@@ -74,7 +74,7 @@ def decode_canvas(data: bytes) -> Canvas:
 
 
 def encode_png(canvas: Canvas, level: int = 1) -> bytes:
-    """A lossless PNG without metadata, for pictures that only this program reads; `level` is zlib's 0 to 9."""
+    """Return a lossless PNG without metadata, for pictures that only this program reads; `level` is zlib's 0 to 9."""
     from PIL import Image
 
     out = io.BytesIO()
@@ -117,7 +117,7 @@ def _translated(doing: str) -> Iterator[None]:
 
 
 def _upright_srgb(data: bytes) -> PillowImage:
-    """The first frame as RGB or RGBA, upright, in sRGB."""
+    """Return the first frame as RGB or RGBA, upright, in sRGB."""
     media = _admit(data)
     from PIL import Image
 
@@ -138,12 +138,12 @@ def _upright_srgb(data: bytes) -> PillowImage:
 
 
 def _orientation(picture: PillowImage) -> Transpose | None:
-    """The turn that EXIF asks for; unreadable EXIF asks for none, as in every viewer."""
+    """Return the turn that EXIF asks for; unreadable EXIF asks for none, as in every viewer."""
     from PIL.Image import Transpose
 
     try:
         value = picture.getexif().get(_ORIENTATION)
-    except Exception:  # broken metadata is no reason to refuse a picture that decodes
+    except Exception:  # noqa: BLE001 - broken metadata is no reason to refuse a picture that decodes
         return None
     turns = {
         2: Transpose.FLIP_LEFT_RIGHT,

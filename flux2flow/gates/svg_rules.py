@@ -70,7 +70,7 @@ _RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
 
 
 def local_id(reference: str) -> str:
-    """The id in a reference of the form `#id`; anything else is refused."""
+    """Return the id in a reference of the form `#id`; anything else is refused."""
     match = _LOCAL.match(reference.strip())
     if match is None:
         raise GateError(f"it refers to {reference.strip()[:60]!r}; only '#id' inside the file is allowed")
@@ -93,7 +93,7 @@ def style_text(text: str) -> str:
 
 
 def urls(text: str) -> tuple[str, ...]:
-    """The ids of every `url(#id)`; a url of another kind, or one that does not close, is refused."""
+    """Return the ids of every `url(#id)`; a url of another kind, or one that does not close, is refused."""
     found = _URL.findall(text)
     if len(found) != len(re.findall(r"url\s*\(", text, re.IGNORECASE)):
         raise GateError("its styles hold a url( that does not close")

@@ -41,7 +41,7 @@ class Sanitised:
     body: bytes
 
     def sized(self, width: int, height: int) -> bytes:
-        """The file with its root sized to `width` × `height` pixels."""
+        """Return the file with its root sized to `width` × `height` pixels."""
         box = " ".join(repr(value) for value in self.view_box)
         attributes = dict(self.attributes) | {"width": str(width), "height": str(height), "viewBox": box}
         root = tostring(Element("svg", {"xmlns": allow.SVG, **attributes}), short_empty_elements=False)
@@ -67,7 +67,7 @@ def sanitised(data: bytes) -> Sanitised:
 
 
 def _parse(data: bytes) -> Element:
-    """The document's root, with depth and count checked while it grows."""
+    """Return the document's root, with depth and count checked while it grows."""
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import iterparse
 
@@ -94,7 +94,7 @@ def _parse(data: bytes) -> Element:
 
 
 def _view_box(root: Element) -> tuple[float, float, float, float]:
-    """The root's viewBox, or the one that a plain width and height imply."""
+    """Return the root's viewBox, or the one that a plain width and height imply."""
     text = root.get("viewBox")
     if text is None:
         sides = [_PLAIN_LENGTH.match(root.get(side, "")) for side in ("width", "height")]
@@ -122,7 +122,7 @@ class _Copier:
         }
 
     def copy(self, source: Element) -> Element:
-        """The element without its namespace, cleaned, with its allowed children."""
+        """Return the element without its namespace, cleaned, with its allowed children."""
         tag = source.tag.rpartition("}")[2]
         copy = Element(tag)
         for name, value in source.attrib.items():
@@ -178,7 +178,7 @@ class _Copier:
         return self._picture(data)
 
     def _picture(self, data: bytes) -> str:
-        """An embedded picture, decoded by our own gate and encoded again, so that its renderer sees only our bytes."""
+        """Return an embedded picture, decoded by our own gate and encoded again, so that its renderer sees only our bytes."""
         from PIL import Image
 
         width, height, pixels = pictures.decode_rgba(data)

@@ -112,7 +112,7 @@ def _converse(child: subprocess.Popen[bytes], source: bytes, limit: int) -> byte
 
 @functools.cache
 def _resvg_folder() -> str:
-    """The folder that holds the renderer's package, found without importing it here."""
+    """Return the folder that holds the renderer's package, found without importing it here."""
     import importlib.util
 
     spec = importlib.util.find_spec("resvg_py")

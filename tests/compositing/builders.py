@@ -59,13 +59,13 @@ class Files:
 
 
 def canvas(*rows: str) -> Canvas:
-    """A canvas written as letters, a row a string."""
+    """Return a canvas written as letters, a row a string."""
     size = PixelSize(len(rows[0]), len(rows))
     return Canvas(size, b"".join(bytes(LETTERS[letter]) for row in rows for letter in row))
 
 
 def letters(painted: Canvas) -> tuple[str, ...]:
-    """A canvas as letters; a colour without one is '?'."""
+    """Return a canvas as letters; a colour without one is '?'."""
     names = {color: letter for letter, color in LETTERS.items()}
     width = painted.size.width
     found = [names.get(tuple(painted.pixels[at : at + 3]), "?") for at in range(0, len(painted.pixels), 3)]

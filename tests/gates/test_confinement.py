@@ -1,0 +1,116 @@
+"""The confined child: what it could do before, it can do no more, wall by wall."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from flux2flow.errors import GateError
+from flux2flow.gates import confinement, vectors
+
+MODULE = Path(confinement.__file__)
+needs_landlock = pytest.mark.skipif(
+    confinement.status() != "landlock", reason=f"this kernel does not confine: {confinement.status()}"
+)
+
+ATTEMPTS = {
+    "read a file": "open('/etc/hostname').read()",
+    "write a file": "open(sys.argv[2] + '/x', 'w').write('x')",
+    "list a folder": "os.listdir('/')",
+    "start a program": "os.execv('/bin/true', ['true'])",
+    "connect by TCP": "connect()",
+}
+PROLOGUE = """
+import ctypes, importlib.util, os, socket, sys, threading
+spec = importlib.util.spec_from_file_location("confinement", sys.argv[1])
+confinement = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(confinement)
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.socket()
+def connect():
+    client.connect(server.getsockname())
+"""
+
+
+def run(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    program = PROLOGUE + textwrap.dedent(body)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(MODULE), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@needs_landlock
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_landlock_alone_denies_what_works_without_it(attempt: str, tmp_path: Path) -> None:
+    code = ATTEMPTS[attempt]
+    free = run(code, tmp_path)
+    assert free.returncode == 0, free.stderr
+    confined = run(f"print(confinement._landlock(ctypes.CDLL(None, use_errno=True)), flush=True)\n{code}", tmp_path)
+    assert confined.stdout == "landlock\n"
+    assert confined.returncode == 1
+    assert "PermissionError" in confined.stderr
+
+
+def test_the_limits_alone_leave_no_descriptor_socket_or_memory(tmp_path: Path) -> None:
+    body = """
+    import contextlib
+    {confine}
+    def refused(act):
+        try:
+            act()
+        except (OSError, MemoryError, RuntimeError):
+            return 1
+        return 0
+    def memory():
+        bytearray(600_000_000)
+    print(refused(lambda: os.dup(0)), refused(memory), refused(lambda: socket.socket(type=socket.SOCK_DGRAM)))
+    """
+    confine = "assert confinement._limit(5, 500_000_000)"
+    assert run(body.format(confine="pass"), tmp_path).stdout == "0 0 0\n"
+    assert run(body.format(confine=confine), tmp_path).stdout == "1 1 1\n"
+
+
+def test_a_loop_ends_by_its_processor_limit(tmp_path: Path) -> None:
+    started = time.monotonic()
+    ended = run("confinement._limit(1, 10**9)\nwhile True: pass", tmp_path)
+    assert ended.returncode < 0
+    assert time.monotonic() - started < 30
+
+
+def test_status_says_why_where_the_kernel_has_no_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert confinement.status() == "unconfined: darwin has no Landlock"
+
+
+@needs_landlock
+def test_the_raster_child_reports_that_it_is_confined() -> None:
+    source = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
+    status, png = vectors.draw_confined(source, 4, 4)
+    assert status == "landlock"
+    assert png.startswith(b"\x89PNG")
+
+
+def test_a_child_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sleeper = tmp_path / "raster_child.py"
+    sleeper.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
+    monkeypatch.setattr(vectors, "TIMEOUT_SECONDS", 0.5)
+    started = time.monotonic()
+    with pytest.raises(GateError, match="ended without a picture"):
+        vectors.draw_confined(b"<svg/>", 4, 4)
+    assert time.monotonic() - started < 20
+
+
+def test_a_child_that_floods_its_answer_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    flood = tmp_path / "raster_child.py"
+    flood.write_text("import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
+    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
+    with pytest.raises(GateError, match="more than a picture"):
+        vectors.draw_confined(b"<svg/>", 4, 4)
