@@ -1,0 +1,1 @@
+"""How nano was made: scenes, captions and stages of training, each one resumable command. See README.md."""

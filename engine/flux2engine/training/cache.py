@@ -1,6 +1,7 @@
-"""Scenes → shards on disk: pixels, the teacher's latents, references and the scene's record, one size per shard.
+r"""Scenes → shards on disk: pixels, the teacher's latents, references and the scene's record, one size per shard.
 
-    python -m flux2engine.training.cache --teacher PATH --cut-outs PATH --names PATH --out DIR --stage small --shards 0:100
+    python -m flux2engine.training.cache --teacher PATH --cut-outs PATH --names PATH --out DIR \
+        --stage small --shards 0:100
 
 Resumable: a shard that exists is skipped, and shard k of a stage is the same whenever it is made.
 """
@@ -19,14 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flux2engine.autoencoder import TinyAutoencoder
+from flux2engine.model_folder import load_teacher
 from flux2engine.training.data import Scene, draw_scene, paint, scene_from_record
 from flux2engine.training.products import CutOut, is_held_out, read_cut_outs, reference_picture
-from flux2engine.training.teacher import Teacher
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the curriculum: sizes (width, height), scenes a shard, reference sides, share of scenes with objects."""
+    """One step of the curriculum: sizes (width, height), scenes a shard, reference sides, share with objects."""
 
     sizes: tuple[tuple[int, int], ...]
     scenes: int
@@ -64,17 +66,21 @@ def write_shard(path: Path, shard: Shard) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
     np.savez(
         temporary,
-        pixels=shard.pixels, latents=shard.latents, weight=shard.weight,
+        pixels=shard.pixels,
+        latents=shard.latents,
+        weight=shard.weight,
         reference_counts=np.array([len(row) for row in shard.references], np.int64),
         reference_sides=np.array([latents.shape[-1] for latents in flat], np.int64),
         reference_values=np.concatenate([latents.ravel() for latents in flat]) if flat else np.zeros(0, np.float16),
         scenes=np.array(json.dumps([scene.record() for scene in shard.scenes], default=str)),
     )
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
-def read_shard(path: Path) -> Shard:
-    """Read one file of the cache."""
+def read_scenes(
+    path: Path, names: tuple[str, ...] = ("latents", "weight")
+) -> tuple[list[Scene], dict[str, NDArray[np.generic]], list[list[NDArray[np.float16]]]]:
+    """Read a shard's scenes, the arrays of these names, and per scene its references' latents."""
     with np.load(path) as stored:
         values, offset = stored["reference_values"], 0
         sides = iter(stored["reference_sides"].tolist())
@@ -87,17 +93,19 @@ def read_shard(path: Path) -> Shard:
                 offset += 32 * side * side
             references.append(row)
         scenes = [scene_from_record(record) for record in json.loads(str(stored["scenes"]))]
-        return Shard(stored["pixels"], stored["latents"], stored["weight"], references, scenes)
+        return scenes, {name: stored[name] for name in names}, references
 
 
-def _encode(teacher: Teacher, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    # One picture at a time in channels-last order is twice as fast on a CPU as a batch: it stays in the cache.
-    batch = (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255).contiguous(memory_format=torch.channels_last)
+def _encode(teacher: TinyAutoencoder, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    # One picture at a time, channels last, is twice as fast on a CPU as a batch: it stays in the processor's cache.
+    batch = (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255).contiguous(
+        memory_format=torch.channels_last
+    )
     latents: Tensor = teacher.encode(batch)
     return latents[0].contiguous().numpy().astype(np.float16)
 
 
-def make_shard(teacher: Teacher, cut_outs: list[CutOut], stage: Stage, index: int, seed: int) -> Shard:
+def make_shard(teacher: TinyAutoencoder, cut_outs: list[CutOut], stage: Stage, index: int, seed: int) -> Shard:
     """Paint and encode shard `index`."""
     rng = random.Random(f"{seed}/{stage.sizes}/{index}")
     width, height = stage.sizes[index % len(stage.sizes)]
@@ -106,11 +114,9 @@ def make_shard(teacher: Teacher, cut_outs: list[CutOut], stage: Stage, index: in
         scene = draw_scene(rng, width / height, cut_outs, rng.random() < stage.objects)
         picture = paint(scene, width, height)
         blocks = picture.weight.reshape(height // 16, 16, width // 16, 16).mean((1, 3))
-        row = []
         side = rng.choice(stage.reference_sides)
-        for placed in (scene.main, scene.extra):
-            if placed is not None:
-                row.append(_encode(teacher, np.asarray(reference_picture(placed.identity, side, rng))))
+        shown = [placed.identity for placed in (scene.main, scene.extra) if placed is not None]
+        row = [_encode(teacher, np.asarray(reference_picture(identity, side, rng))) for identity in shown]
         scenes.append(scene)
         references.append(row)
         pixels.append(picture.pixels)
@@ -131,7 +137,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    teacher = Teacher(arguments.teacher).to(memory_format=torch.channels_last)
+    teacher = load_teacher(arguments.teacher).to(memory_format=torch.channels_last)
     cut_outs = [c for c in read_cut_outs(arguments.cut_outs, arguments.names) if not is_held_out(c.name)]
     for index in range(*(int(part) for part in arguments.shards.split(":"))):
         path = shard_path(arguments.out, arguments.stage, index)

@@ -1,7 +1,7 @@
 """Studio scenes: a seed → a scene in words and numbers → a picture with the boxes of its objects.
 
-Everything is drawn with signed distances in NumPy, so one scene renders at any size; knows nothing about captions' wording,
-latents or models.
+Everything is drawn with signed distances in NumPy, so one scene renders at any size; knows nothing about captions'
+wording, latents or models.
 """
 
 from __future__ import annotations
@@ -28,11 +28,25 @@ MOODS = ("neutral", "warm", "cool", "dawn", "golden hour", "night", "dramatic", 
 EMPTY_SIDES = ("none", "left", "right", "top", "bottom")
 CAMERAS = ("eye level", "slightly above", "low angle")
 _TINTS: dict[str, tuple[float, float, float]] = {
-    "neutral": (1.0, 1.0, 1.0), "warm": (1.0, 0.91, 0.76), "cool": (0.82, 0.92, 1.0), "dawn": (1.0, 0.83, 0.74),
-    "golden hour": (1.0, 0.85, 0.55), "night": (0.72, 0.8, 1.0), "dramatic": (1.0, 1.0, 1.0), "bright": (1.0, 1.0, 1.0),
+    "neutral": (1.0, 1.0, 1.0),
+    "warm": (1.0, 0.91, 0.76),
+    "cool": (0.82, 0.92, 1.0),
+    "dawn": (1.0, 0.83, 0.74),
+    "golden hour": (1.0, 0.85, 0.55),
+    "night": (0.72, 0.8, 1.0),
+    "dramatic": (1.0, 1.0, 1.0),
+    "bright": (1.0, 1.0, 1.0),
 }
-_STRENGTH = {"neutral": 0.13, "warm": 0.15, "cool": 0.14, "dawn": 0.2, "golden hour": 0.22, "night": 0.34, "dramatic": 0.36,
-             "bright": 0.07}
+_STRENGTH = {
+    "neutral": 0.13,
+    "warm": 0.15,
+    "cool": 0.14,
+    "dawn": 0.2,
+    "golden hour": 0.22,
+    "night": 0.34,
+    "dramatic": 0.36,
+    "bright": 0.07,
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,9 @@ class Picture:
     weight: Field  # (H, W) in 0 … 1: how much a pixel belongs to an object or stand
 
 
-def draw_scene(rng: random.Random, aspect: float, cut_outs: list[CutOut], with_object: bool) -> Scene:
+def draw_scene(
+    rng: random.Random, aspect: float, cut_outs: list[CutOut], with_object: bool, package_share: float = 0.35
+) -> Scene:
     """Draw one scene; the empty side, if any, is free of everything but backdrop."""
     backdrop = random_colour(rng)
     kind = rng.choices(SETS, (26, 13, 15, 7, 7, 9, 7, 6, 10))[0]
@@ -106,27 +122,43 @@ def draw_scene(rng: random.Random, aspect: float, cut_outs: list[CutOut], with_o
     shift = {"left": reach, "right": -reach}.get(empty, 0.0)
     centre = 0.5 + shift + rng.uniform(-0.05, 0.05)
     scene = Scene(
-        seed=rng.getrandbits(32), aspect=aspect, set=kind, backdrop=backdrop, second=companion(backdrop, rng), stand=stand,
+        seed=rng.getrandbits(32),
+        aspect=aspect,
+        set=kind,
+        backdrop=backdrop,
+        second=companion(backdrop, rng),
+        stand=stand,
         stand_colour=companion(backdrop, rng) if rng.random() < 0.85 else backdrop,
-        light=rng.choices(LIGHTS, (34, 34, 18, 14))[0], mood=rng.choices(MOODS, (26, 13, 12, 12, 8, 11, 8, 10))[0],
-        empty=empty, camera=camera, spheres=rng.choice([1, 2]) if not with_object and rng.random() < 0.12 else 0,
-        horizon=horizon, ground=ground, centre=centre, gradient=rng.choice(["vertical", "horizontal", "diagonal"]),
+        light=rng.choices(LIGHTS, (34, 34, 18, 14))[0],
+        mood=rng.choices(MOODS, (26, 13, 12, 12, 8, 11, 8, 10))[0],
+        empty=empty,
+        camera=camera,
+        spheres=rng.choice([1, 2]) if not with_object and rng.random() < 0.12 else 0,
+        horizon=horizon,
+        ground=ground,
+        centre=centre,
+        gradient=rng.choice(["vertical", "horizontal", "diagonal"]),
     )
     if not with_object:
         return scene
-    main = _place(scene, draw_identity(rng, cut_outs), rng.uniform(0.36, 0.58), scene.centre, rng)
+    main = _place(scene, draw_identity(rng, cut_outs, package_share), rng.uniform(0.36, 0.58), scene.centre, rng)
     extra = None
     if rng.random() < 0.25 and empty in ("none", "left", "right"):
         side = rng.choice([-1, 1]) if empty == "none" else (1 if empty == "left" else -1)
         away = scene.centre + side * min(0.3, 0.42 / max(aspect, 0.8))
         if 0.12 < away < 0.88:
-            extra = _place(replace(scene, stand="none", ground=min(0.95, ground + 0.04)), draw_identity(rng, cut_outs),
-                           rng.uniform(0.2, 0.27), away, rng)
+            extra = _place(
+                replace(scene, stand="none", ground=min(0.95, ground + 0.04)),
+                draw_identity(rng, cut_outs),
+                rng.uniform(0.2, 0.27),
+                away,
+                rng,
+            )
     return replace(scene, main=main, extra=extra)
 
 
 def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: random.Random) -> Placed:
-    """Stand a product on the ground or the stand, `size` being its longer side as a part of the picture's shorter one."""
+    """Stand a product on the ground or the stand; `size` is its longer side, relative to the picture's shorter one."""
     unit_x, unit_y = _units(scene.aspect)
     base = scene.ground - _stand_height(scene) * unit_y
     if scene.empty == "top":
@@ -141,14 +173,19 @@ def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: ra
 
 
 def _units(aspect: float) -> tuple[float, float]:
-    """The picture's shorter side as fractions of width and height."""
+    """Return the picture's shorter side as fractions of width and height."""
     return (1 / aspect, 1.0) if aspect >= 1 else (1.0, aspect)
 
 
 def _stand_height(scene: Scene) -> float:
     rng = random.Random(scene.seed + 1)
-    height = {"none": 0.0, "round podium": rng.uniform(0.08, 0.2), "stacked podium": rng.uniform(0.14, 0.24),
-              "box plinth": rng.uniform(0.1, 0.26), "steps": rng.uniform(0.16, 0.28)}[scene.stand]
+    height = {
+        "none": 0.0,
+        "round podium": rng.uniform(0.08, 0.2),
+        "stacked podium": rng.uniform(0.14, 0.24),
+        "box plinth": rng.uniform(0.1, 0.26),
+        "steps": rng.uniform(0.16, 0.28),
+    }[scene.stand]
     return height * (0.75 if scene.empty == "bottom" else 1.0)
 
 
@@ -187,7 +224,7 @@ def _ease(t: Field) -> Field:
 
 
 def _ellipse(easel: _Easel, cx: float, cy: float, rx: float, ry: float) -> Field:
-    """An ellipse's signed distance, exact enough near the edge."""
+    """Return an ellipse's signed distance, exact enough near the edge."""
     dx, dy = (easel.x - cx) / rx, (easel.y - cy) / ry
     radius = np.sqrt(dx * dx + dy * dy) + 1e-6
     slope = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2) / radius + 1e-6
@@ -222,17 +259,19 @@ def paint(scene: Scene, width: int, height: int) -> Picture:
     _paint_stand(easel, scene, direction)
     for placed in (scene.extra, scene.main):
         if placed is not None:
-            _paint_product(easel, scene, placed, direction)
+            _paint_product(easel, placed, direction)
     pixels = (np.clip(easel.canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
     return Picture(pixels, np.clip(easel.weight, 0, 1))
 
 
 def _glow(easel: _Easel, scene: Scene) -> Field:
-    """The light's fall-off over the picture, with mean 0 so that the asked colour stays the average one."""
+    """Return the light's fall-off over the picture, with mean 0 so that the asked colour stays the average one."""
     cx = {"left": 0.08, "right": 0.92}.get(scene.light, 0.5) * easel.width
     cy = {"top": -0.05, "front": 0.45}.get(scene.light, 0.22) * easel.height
     reach = 0.62 * max(easel.width, easel.height * 0.9)
-    glow = np.exp(-(((easel.x - cx) / reach) ** 2 + ((easel.y - cy) / (0.85 * max(easel.height, easel.width * 0.5))) ** 2))
+    glow = np.exp(
+        -(((easel.x - cx) / reach) ** 2 + ((easel.y - cy) / (0.85 * max(easel.height, easel.width * 0.5))) ** 2)
+    )
     centred: Field = glow - float(glow.mean())
     return centred
 
@@ -246,7 +285,8 @@ def _paint_set(easel: _Easel, scene: Scene, rng: random.Random) -> None:
     horizon = scene.horizon * h
     if scene.set == "gradient":
         t = {"vertical": easel.y / h + 0 * easel.x, "horizontal": easel.x / w + 0 * easel.y}.get(
-            scene.gradient, 0.5 * (easel.x / w + easel.y / h))
+            scene.gradient, 0.5 * (easel.x / w + easel.y / h)
+        )
         first, last = (_lit(c, 1 + 0.4 * (shade - 1), tint, 0.5 * amount) for c in (scene.backdrop, scene.second))  # type: ignore[arg-type]
         easel.canvas += first + (last - first) * _ease(t * 1.1 - 0.05)[..., None]
         return
@@ -281,6 +321,7 @@ def _paint_wall(easel: _Easel, scene: Scene, rng: random.Random) -> None:
         if scene.set == "arch":
             half = rng.uniform(0.2, 0.3) * u
             top = (rng.uniform(0.1, 0.22) if scene.empty != "top" else 0.42) * h + half
+
             def shape(dx: float, dy: float) -> Field:
                 straight = np.abs(easel.x - cx - dx) - half
                 round_ = np.hypot(easel.x - cx - dx, easel.y - top - dy) - half
@@ -288,8 +329,10 @@ def _paint_wall(easel: _Easel, scene: Scene, rng: random.Random) -> None:
         else:
             radius, middle = rng.uniform(0.2, 0.3) * u, horizon - rng.uniform(0.12, 0.22) * u
             middle = max(middle, (0.52 if scene.empty == "top" else 0.2) * h)
+
             def shape(dx: float, dy: float) -> Field:
                 return np.hypot(easel.x - cx - dx, easel.y - middle - dy) - radius
+
         inside = _cover(shape(0, 0)) * below
         fall = 1.04 - 0.1 * np.clip(easel.y / horizon, 0, 1) + 0 * easel.x
         easel.blend(_lit(scene.second, fall, (1, 1, 1), 0.0), inside)
@@ -310,9 +353,15 @@ def _paint_wall(easel: _Easel, scene: Scene, rng: random.Random) -> None:
         light = np.zeros((easel.height, easel.width), np.float32)
         for column in range(rng.choice([2, 3])):
             for row in range(rng.choice([2, 3])):
-                light += (_ease((along - column * pane * 1.12) / blur + 0.5) * _ease((column * pane * 1.12 + pane - along) / blur + 0.5)
-                          * _ease((down - row * pane * 1.12) / blur + 0.5) * _ease((row * pane * 1.12 + pane - down) / blur + 0.5))
-        easel.canvas += (np.minimum(easel.canvas * 1.25 + 0.1, 1) - easel.canvas) * (np.clip(light, 0, 1) * below * 0.75)[..., None]
+                light += (
+                    _ease((along - column * pane * 1.12) / blur + 0.5)
+                    * _ease((column * pane * 1.12 + pane - along) / blur + 0.5)
+                    * _ease((down - row * pane * 1.12) / blur + 0.5)
+                    * _ease((row * pane * 1.12 + pane - down) / blur + 0.5)
+                )
+        easel.canvas += (np.minimum(easel.canvas * 1.25 + 0.1, 1) - easel.canvas) * (
+            np.clip(light, 0, 1) * below * 0.75
+        )[..., None]
 
 
 def _paint_bokeh(easel: _Easel, scene: Scene, rng: random.Random) -> None:
@@ -320,7 +369,9 @@ def _paint_bokeh(easel: _Easel, scene: Scene, rng: random.Random) -> None:
     rows = {"top": (0.5, 1.0), "bottom": (0.0, 0.5)}.get(scene.empty, (0.0, 0.9))
     for _ in range(rng.randint(7, 16)):
         radius = easel.unit * rng.uniform(0.025, 0.1)
-        distance = np.hypot(easel.x - rng.uniform(*free) * easel.width, easel.y - rng.uniform(*rows) * easel.height) - radius
+        distance = (
+            np.hypot(easel.x - rng.uniform(*free) * easel.width, easel.y - rng.uniform(*rows) * easel.height) - radius
+        )
         disc = _ease(0.5 - distance / (radius * 0.35)) * (0.75 + 0.25 * np.clip(1 + distance / radius, 0, 1))
         colour = np.asarray(scene.second, np.float32) / 255
         easel.blend(tuple(0.55 * colour + 0.45), disc * rng.uniform(0.1, 0.38))
@@ -344,7 +395,9 @@ def _paint_sphere(easel: _Easel, scene: Scene, index: int, direction: float, rng
     radius = rng.uniform(0.05, 0.1) * u
     cx = scene.centre * easel.width + side * rng.uniform(0.26, 0.34) * u * (1 + 0.45 * index)
     cy = min(0.97, scene.ground + 0.05) * easel.height - radius
-    easel.darken(0.4 * _soft_ellipse(easel, cx - direction * 0.5 * radius, cy + radius * 0.92, 1.3 * radius, 0.32 * radius))
+    easel.darken(
+        0.4 * _soft_ellipse(easel, cx - direction * 0.5 * radius, cy + radius * 0.92, 1.3 * radius, 0.32 * radius)
+    )
     dx, dy = (easel.x - cx) / radius, (easel.y - cy) / radius
     depth = np.sqrt(np.clip(1 - dx * dx - dy * dy, 0, 1))
     light = 0.5 + 0.42 * np.clip(0.55 * direction * dx - 0.6 * dy + 0.6 * depth, 0, 1.2) + 0.25 * depth
@@ -359,10 +412,7 @@ def _paint_stand(easel: _Easel, scene: Scene, direction: float) -> None:
     rng = random.Random(scene.seed + 2)
     u, cx, ground = easel.unit, scene.centre * easel.width, scene.ground * easel.height
     height = _stand_height(scene) * u
-    if scene.empty == "top" or scene.empty == "bottom":
-        scale = rng.uniform(0.17, 0.27)
-    else:
-        scale = rng.uniform(0.18, 0.3)
+    scale = rng.uniform(0.17, 0.27) if scene.empty in ("top", "bottom") else rng.uniform(0.18, 0.3)
     factor = {"stacked podium": 1.25, "steps": 1.35}.get(scene.stand, 1.0)
     scale = min(scale, (min(cx, easel.width - cx) / u - 0.02) / factor)
     flat = {"eye level": 0.17, "slightly above": 0.27, "low angle": 0.1}[scene.camera]
@@ -377,8 +427,17 @@ def _paint_stand(easel: _Easel, scene: Scene, direction: float) -> None:
         step = scale * 0.62 * u
         rising = 1 if direction <= 0 else -1
         for index in (2, 1, 0):
-            _paint_block(easel, scene, cx + rising * (index - 1) * 2 * step * 0.72, ground, step * 0.72, height * (0.38 + 0.31 * index), flat,
-                         direction, shadow=index == 2)
+            _paint_block(
+                easel,
+                scene,
+                cx + rising * (index - 1) * 2 * step * 0.72,
+                ground,
+                step * 0.72,
+                height * (0.38 + 0.31 * index),
+                flat,
+                direction,
+                shadow=index == 2,
+            )
 
 
 def _shadow(easel: _Easel, cx: float, cy: float, rx: float, ry: float, direction: float, amount: float) -> None:
@@ -386,7 +445,9 @@ def _shadow(easel: _Easel, cx: float, cy: float, rx: float, ry: float, direction
     easel.darken(amount * np.exp(-np.clip(_ellipse(easel, cx, cy, rx, ry), 0, None) / (0.02 * easel.unit)) * 0.8)
 
 
-def _paint_drum(easel: _Easel, scene: Scene, cx: float, base: float, rx: float, height: float, flat: float, direction: float) -> None:
+def _paint_drum(
+    easel: _Easel, scene: Scene, cx: float, base: float, rx: float, height: float, flat: float, direction: float
+) -> None:
     ry = rx * flat
     _shadow(easel, cx, base - 0.2 * ry, rx * 1.02, ry * 1.05, direction, 0.34)
     top = base - height
@@ -400,14 +461,27 @@ def _paint_drum(easel: _Easel, scene: Scene, cx: float, base: float, rx: float, 
     easel.weight = np.maximum(easel.weight, 0.5 * np.maximum(body, lid))
 
 
-def _paint_block(easel: _Easel, scene: Scene, cx: float, base: float, half: float, height: float, flat: float, direction: float,
-                 shadow: bool = True) -> None:
+def _paint_block(
+    easel: _Easel,
+    scene: Scene,
+    cx: float,
+    base: float,
+    half: float,
+    height: float,
+    flat: float,
+    direction: float,
+    shadow: bool = True,
+) -> None:
     depth = half * flat * 1.5
     if shadow:
         _shadow(easel, cx, base - 0.3 * depth, half * 1.1, depth * 0.8, direction, 0.36)
     top = base - height
     front = _cover(np.maximum(np.abs(easel.x - cx) - half, np.maximum(top - easel.y, easel.y - base)))
-    light = 0.86 + 0.1 * direction * np.clip((easel.x - cx) / half, -1, 1) - 0.08 * np.clip((easel.y - top) / max(height, 1), 0, 1)
+    light = (
+        0.86
+        + 0.1 * direction * np.clip((easel.x - cx) / half, -1, 1)
+        - 0.08 * np.clip((easel.y - top) / max(height, 1), 0, 1)
+    )
     easel.blend(_lit(scene.stand_colour, light, _TINTS[scene.mood], 0.1), front)
     narrow = half - 0.16 * half * np.clip((top - easel.y) / max(depth, 1), 0, 1)
     lid = _cover(np.maximum(np.abs(easel.x - cx) - narrow, np.maximum(top - depth - easel.y, easel.y - top)))
@@ -415,7 +489,7 @@ def _paint_block(easel: _Easel, scene: Scene, cx: float, base: float, half: floa
     easel.weight = np.maximum(easel.weight, 0.5 * np.maximum(front, lid))
 
 
-def _paint_product(easel: _Easel, scene: Scene, placed: Placed, direction: float) -> None:
+def _paint_product(easel: _Easel, placed: Placed, direction: float) -> None:
     left, top, right, bottom = (v * s for v, s in zip(placed.box, (easel.width, easel.height) * 2, strict=True))
     width, height = max(2, round(right - left)), max(2, round(bottom - top))
     picture = paint_identity(placed.identity, max(width, height)).resize((width, height), Image.Resampling.LANCZOS)
@@ -424,7 +498,12 @@ def _paint_product(easel: _Easel, scene: Scene, placed: Placed, direction: float
     if placed.angle:
         picture = picture.rotate(placed.angle, Image.Resampling.BICUBIC)
     middle = (left + right) / 2
-    easel.darken(0.34 * _soft_ellipse(easel, middle - direction * 0.3 * width, bottom - 0.01 * height, 0.62 * width, 0.09 * height + 1))
+    easel.darken(
+        0.34
+        * _soft_ellipse(
+            easel, middle - direction * 0.3 * width, bottom - 0.01 * height, 0.62 * width, 0.09 * height + 1
+        )
+    )
     easel.darken(0.3 * _soft_ellipse(easel, middle, bottom - 0.01 * height, 0.42 * width, 0.04 * height + 1))
     x, y = round(left), round(bottom) - height
     rgba = np.asarray(picture, np.float32) / 255

@@ -98,15 +98,14 @@ def _shift_hue(picture: Image.Image, shift: int) -> Image.Image:
     alpha = picture.getchannel("A")
     hsv = np.asarray(picture.convert("RGB").convert("HSV")).copy()
     hsv[..., 0] += np.uint8(shift)
-    shifted = Image.merge(
-        "HSV", [Image.fromarray(np.ascontiguousarray(hsv[..., c])) for c in range(3)]
-    ).convert("RGB")
+    shifted = Image.merge("HSV", [Image.fromarray(np.ascontiguousarray(hsv[..., c])) for c in range(3)]).convert("RGB")
     shifted.putalpha(alpha)
     return shifted
 
 
 def _profile(name: str, rng: random.Random, y: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     """Half width of a package over its height (y from 0 at the top to 1), and where its cap ends."""
+
     def smooth(low: float, high: float) -> NDArray[np.float32]:
         t = np.clip((y - low) / max(high - low, 1e-3), 0, 1)
         return t * t * (3 - 2 * t)
@@ -140,7 +139,9 @@ def paint_package(name: str, rng: random.Random, side: int = 256) -> Image.Image
     x, y = axis[None, :] - 0.5, axis[:, None]
     body, cap, label = (np.array(random_colour(rng), np.float32) / 255 for _ in range(3))
     if rng.random() < 0.4:
-        label = np.array([0.97, 0.96, 0.94], np.float32) if body.mean() < 0.75 else np.array([0.12, 0.12, 0.14], np.float32)
+        label = (
+            np.array([0.97, 0.96, 0.94], np.float32) if body.mean() < 0.75 else np.array([0.12, 0.12, 0.14], np.float32)
+        )
     boxy = name in ("box", "pouch")
     half, cap_end = _profile(name, rng, y)
     if name == "pouch":
@@ -150,7 +151,11 @@ def paint_package(name: str, rng: random.Random, side: int = 256) -> Image.Image
     if top > 0.1:
         half, cap_end = _profile(name, random.Random(rng.getrandbits(30)), scaled)
     across = np.clip(x / np.maximum(half, 1e-3), -1, 1)  # -1 … 1 over the body
-    inside = np.clip((half - np.abs(x)) * side + 0.5, 0, 1) * np.clip((y - top) * side, 0, 1) * np.clip((0.97 - y) * side, 0, 1)
+    inside = (
+        np.clip((half - np.abs(x)) * side + 0.5, 0, 1)
+        * np.clip((y - top) * side, 0, 1)
+        * np.clip((0.97 - y) * side, 0, 1)
+    )
     colour = np.broadcast_to(body, (side, side, 3)).copy()
     low, high = sorted((rng.uniform(0.4, 0.6), rng.uniform(0.7, 0.92)))
     band = np.clip((scaled - low) * side * 0.5, 0, 1) * np.clip((high - scaled) * side * 0.5, 0, 1)
@@ -174,7 +179,7 @@ def paint_package(name: str, rng: random.Random, side: int = 256) -> Image.Image
 
 
 def _ornament(rng: random.Random, across: NDArray[np.float32], down: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A wordless mark for a label: stripes, a disc, a diamond, or nothing."""
+    """Draw a wordless mark for a label: stripes, a disc, a diamond, or nothing."""
     kind = rng.choice(["stripe", "disc", "diamond", "lines", "none"])
     if kind == "stripe":
         return (np.abs(down - 0.5) < rng.uniform(0.08, 0.2)).astype(np.float32) + 0 * across

@@ -1,0 +1,1 @@
+"""Every stage of nano's training, rehearsed at sizes that take seconds."""
