@@ -115,7 +115,7 @@ def _register_built_in(registration: Registration) -> None:
     registration.register_backend(flux2.nano_entry())
     for check in validation.built_in():
         registration.register_check(check)
-    for exporter in export.built_in():
+    for exporter in export.exporters():
         registration.register_exporter(exporter)
 
 

@@ -41,10 +41,10 @@ class Store:
                 self.disk.make_folder(self.root, 0o700)
             for name in ("leases", "runs"):
                 ensure_folder(self.disk, self.root / name)
+        self._presence.enter(self._sweep)  # before anything is written, lest another process sweep it away
         for name, content in _MARKS.items():
             if not (self.root / name).exists():
                 publish(self.disk, self.root / name, content)
-        self._presence.enter(self._sweep)
         return self
 
     def __exit__(
