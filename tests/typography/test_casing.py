@@ -1,0 +1,52 @@
+"""Upper case by the language's rules, and tidy white space."""
+
+from __future__ import annotations
+
+import pytest
+
+from flux2flow.typography import casing
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de", "Straße", "STRASSE"),
+        ("tr", "istanbul ışığı", "İSTANBUL IŞIĞI"),
+        ("az-AZ", "bir", "BİR"),
+        ("en", "istanbul", "ISTANBUL"),
+        ("el", "Ελλάδα", "ΕΛΛΑΔΑ"),
+        ("el", "μαΐου", "ΜΑΪΟΥ"),
+        ("el", "άυλος", "ΑΫΛΟΣ"),
+        ("el", "φως ή σκιά", "ΦΩΣ Ή ΣΚΙΑ"),
+        ("el", "café", "CAFÉ"),
+        ("en", "café", "CAFÉ"),
+        ("fr", "œuvre", "ŒUVRE"),
+        ("ja", "スタジオ new", "スタジオ NEW"),
+    ],
+)
+def test_upper(language: str, text: str, expected: str) -> None:
+    """Each language's capitals."""
+    assert casing.upper(text, language) == expected
+
+
+def test_greek_rules_are_not_everybodys() -> None:
+    """Control: the same letters keep their accents in another language."""
+    assert casing.upper("Ελλάδα", "en") == "ΕΛΛΆΔΑ"
+
+
+def test_brand_names_keep_their_letters() -> None:
+    """A name in the list is never re-cased; a longer word that contains it is no name."""
+    assert casing.upper("new: iLume and ilumes", "en", ("iLume",)) == "NEW: iLume AND ILUMES"
+
+
+def test_names_are_found_across_wide_spaces_and_beside_other_scripts() -> None:
+    """A name is found with a no-break space inside it, and where no space parts it from Japanese."""
+    assert casing.names_in("the Dew\u00a0Serum", ("Dew Serum",)) == [(4, 13)]
+    assert casing.names_in("新Auroraの", ("Aurora",)) == [(1, 7)]
+    assert casing.names_in("のオーロラで", ("オーロラ",)) == [(1, 5)]
+    assert casing.names_in("Auroral", ("Aurora",)) == []
+
+
+def test_tidy() -> None:
+    """Line ends are `\\n`, spaces single, edges clean; a no-break space is kept."""
+    assert casing.tidy("  a \t b \r\n  c\u00a0d\u2028e \n") == "a b\nc\u00a0d\ne"
