@@ -18,7 +18,7 @@ from flux2flow.domain.scene import ContactShadow, Gradient, TextDirection
 
 
 def aspect_class(format: Format) -> AspectClass:
-    """The class of a format, by its width over height unless its file says otherwise."""
+    """Give the class of a format, by its width over height unless its file says otherwise."""
     if format.aspect_class is not None:
         return format.aspect_class
     ratio = format.width / format.height
@@ -34,7 +34,7 @@ def aspect_class(format: Format) -> AspectClass:
 def plate_size(
     sizes: Iterable[PixelSize], *, max_pixels: int, multiple: int, min_side: int, max_ratio: float
 ) -> PixelSize:
-    """The smallest plate, in multiples, from which every size can be cut pixel for pixel.
+    """Give the smallest plate, in multiples, from which every size can be cut pixel for pixel.
 
     It is as wide as the widest and as tall as the tallest, its ratio capped (a leaderboard is cut from a taller plate).
     Where that needs more than `max_pixels`, it is the plate whose crops are enlarged least. Raises ValueError where no
@@ -63,7 +63,7 @@ def plate_size(
             best, best_size = rank, PixelSize(plate_width, plate_height)
     if best_size is None:
         raise ValueError(
-            f"no plate of at most {max_pixels} pixels has sides of at least {min_side} px and a ratio up to {max_ratio:g}"
+            f"no plate of at most {max_pixels} px has sides of {min_side} px or more and a ratio up to {max_ratio:g}"
         )
     return best_size
 
@@ -77,7 +77,7 @@ def crop_size(plate: PixelSize, target: PixelSize) -> tuple[float, float]:
 def crop_for(
     plate: PixelSize, target: PixelSize, *, canvas_point: tuple[float, float], plate_point: tuple[float, float]
 ) -> Box:
-    """The largest crop with the target's ratio that lays one point of the canvas on one point of the plate.
+    """Give the largest crop with the target's ratio that lays one point of the canvas on one point of the plate.
 
     Both points are fractions of their picture. Where the crop would leave the plate it stops at the edge.
     """
@@ -102,7 +102,7 @@ def shared_point(shares: Sequence[tuple[float, float]]) -> float:
 
 
 def seen_through(box: Box, crop: Box, plate: PixelSize) -> Box:
-    """A box given in fractions of a canvas, in fractions of the plate that the canvas is cropped from."""
+    """Give a box given in fractions of a canvas, in fractions of the plate that the canvas is cropped from."""
     return Box(
         (crop.x + box.x * crop.width) / plate.width,
         (crop.y + box.y * crop.height) / plate.height,
@@ -112,7 +112,7 @@ def seen_through(box: Box, crop: Box, plate: PixelSize) -> Box:
 
 
 def kept_inside(box: Box, frame: Box) -> Box:
-    """The box moved into a frame by the least distance, and shrunk where it is larger than the frame."""
+    """Give the box moved into a frame by the least distance, and shrunk where it is larger than the frame."""
     width, height = min(box.width, frame.width), min(box.height, frame.height)
     x = min(max(box.x, frame.x), frame.right - width)
     return Box(x, min(max(box.y, frame.y), frame.bottom - height), width, height)

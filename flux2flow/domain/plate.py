@@ -81,6 +81,8 @@ class BackendLimits:
     multiple: int = 16
     max_ratio: float = 4.0
     prompt_forms: tuple[Literal["prose", "json"], ...] = ("prose", "json")
+    max_prompt_tokens: int | None = None
+    """How much of a prompt is read; None where no prompt is that long. Planning leaves clauses out to keep it."""
 
 
 @dataclass(frozen=True, slots=True)

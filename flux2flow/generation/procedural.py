@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,9 @@ from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, Direction, PlateRequest
 from flux2flow.interfaces import BackendEntry, FileSource, Painted, PaintStep
 
-Field = npt.NDArray[np.float32]  # (H, W), or (1, W) and (H, 1) where one axis decides
-Paint = npt.NDArray[np.float32]  # (H, W, 3), light: the square of an sRGB value, 0 to 1
+# All float32; the stubs of numpy widen a product with a Python float, numpy itself does not.
+Field = npt.NDArray[Any]  # (H, W), or (1, W) and (H, 1) where one axis decides
+Paint = npt.NDArray[Any]  # (H, W, 3), light: the square of an sRGB value, 0 to 1
 
 NAME = "procedural"
 # Raise when the same request would give other pixels.
@@ -52,8 +54,9 @@ class ProceduralBackend:
         """Say what decides the pixels: this file's version alone."""
         return BackendIdentity(NAME, "studio", "", "float32", PAINTING_VERSION, 1)
 
-    def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:  # noqa: ARG002 - it takes no references
+    def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
         """Paint each request in four steps."""
+        del files  # it takes no references
         for number, request in enumerate(requests):
             begun = time.perf_counter()
             studio = _Studio.of(request)
@@ -68,7 +71,7 @@ class ProceduralBackend:
 
 @dataclass
 class _Studio:
-    """The set while it is painted. Lengths are in units of the shorter side, so that one set looks alike at any size."""
+    """The set while it is painted. Lengths are in units of the shorter side: one set looks alike at any size."""
 
     direction: Direction
     seed: int
@@ -220,7 +223,7 @@ class _Studio:
         return ((radial - 1) / (slope + np.float32(1e-6))).astype(np.float32)
 
     def _cover(self, distance: Field) -> Field:
-        return np.clip(np.float32(0.5) - distance * np.float32(self.unit), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(0.5 - distance * self.unit, 0, 1), np.float32)
 
     def _over(self, color: Color, shade: Field, cover: Field) -> None:
         lit = _shoulder(_light(color) * np.broadcast_to(shade, self.light.shape[:2])[..., None])
@@ -246,16 +249,16 @@ def _light(color: Color) -> npt.NDArray[np.float32]:
 
 def _bump(squared: Field) -> Field:
     """Fall off like a lamp: 1 in the middle, 1/4 at distance 1; takes the squared distance."""
-    return 1 / (1 + squared) ** 2  # type: ignore[no-any-return]
+    return np.asarray(1 / (1 + squared) ** 2)
 
 
 def _smooth(t: Field) -> Field:
     """Ease from 0 to 1."""
     t = np.clip(t, 0, 1)
-    return t * t * t * (t * (t * 6 - 15) + 10)
+    return np.asarray(t * t * t * (t * (t * 6 - 15) + 10))
 
 
 def _shoulder(light: Paint) -> Paint:
     """Bend the brightest light under 1, so that nothing burns out in a hard edge."""
     over = np.maximum(light - np.float32(0.86), 0)
-    return np.minimum(light, np.float32(0.86)) + over / (1 + over / np.float32(0.14))
+    return np.asarray(np.minimum(light, np.float32(0.86)) + over / (1 + over / np.float32(0.14)))

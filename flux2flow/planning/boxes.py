@@ -64,14 +64,14 @@ def frame(template: Template, format: Format, kind: AspectClass, direction: Text
 
 
 def box_align(layer: LayerSpec, box: BoxSpec, direction: TextDirection) -> Align:
-    """The logical alignment; a logo or picture that is not mirrored keeps its physical side."""
+    """Give the logical alignment; a logo or picture that is not mirrored keeps its physical side."""
     if direction == "rtl" and not layer.mirror and isinstance(layer, (LogoSpec, PictureSpec)):
         return _MIRRORED[box.align]
     return box.align
 
 
 def length(text: str, axis: float, size: PixelSize, place: Place, problems: Problems) -> float:
-    """A length in pixels; 0 after noting what is wrong with it."""
+    """Give a length in pixels; 0 after noting what is wrong with it."""
     try:
         return Length.parse(text).resolve(axis, min(size.width, size.height))
     except ValueError as error:

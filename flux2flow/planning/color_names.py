@@ -49,7 +49,7 @@ def oklab(color: Color) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=1024)
 def color_name(color: Color) -> str:
-    """The nearest plain name."""
+    """Name a colour by the nearest plain name."""
     here = oklab(color)
 
     def distance(name: str) -> float:

@@ -58,11 +58,11 @@ class Target:
         return ",".join(f"{axis}={value}" for axis, value in self.variant)
 
     def place(self, *path: str | int) -> Place:
-        """A place in this target's campaign entry."""
+        """Give a place in this target's campaign entry."""
         return "campaign", ("assets", self.index, *path)
 
     def template_place(self, *path: str | int) -> Place:
-        """A place in this target's template."""
+        """Give a place in this target's template."""
         return f"template:{self.template.template}", path
 
 
@@ -73,7 +73,7 @@ def slug(text: str) -> str:
 
 
 def slugs(texts: Iterable[str]) -> dict[str, str]:
-    """A different slug for each text: those that would share one carry a digest of what they stand for."""
+    """Give a different slug for each text: those that would share one carry a digest of what they stand for."""
     plain = {text: slug(text) for text in texts}
     shared = Counter(plain.values())
     return {text: f"{name}-{digest(text.encode())[:6]}" if shared[name] > 1 else name for text, name in plain.items()}
@@ -115,7 +115,7 @@ def expand(bundle: CampaignBundle, problems: Problems) -> list[Target]:
 
 
 def _rows(bundle: CampaignBundle, entry: AssetEntry, place: KeyPath, problems: Problems) -> tuple[Row, ...]:
-    """The rows an entry is made for, in the data's order."""
+    """Give the rows an entry is made for, in the data's order."""
     if entry.rows is None:
         return bundle.rows
     known = {row.key for row in bundle.rows}

@@ -98,7 +98,7 @@ class _One:
     number: int
 
     def text(self, key: str, source: str) -> str:
-        """A Jinja string's text; empty after noting what is wrong with it."""
+        """Give a Jinja string's text; empty after noting what is wrong with it."""
         return self.maker.problems.render(self._place(key), source, self.values.context) or ""
 
     def text_layer(self, spec: TextSpec, box: Box, align: Align, vertical: Vertical) -> TextLayer | None:
@@ -212,7 +212,7 @@ class _One:
         return Bar(text("label", spec.label), value, shown, accent)
 
     def _picture(self, spec: PictureSpec) -> PictureFile | None:
-        """The picture of a slot, or one that a rendered path or `brand.references.<name>` names."""
+        """Give the picture of a slot, or one that a rendered path or `brand.references.<name>` names."""
         match = _ONE_SLOT.fullmatch(spec.picture)
         if match:
             name = match.group(1) or match.group(2)
@@ -276,7 +276,7 @@ class _One:
         return length(text, axis, self.frame.size, self._place(key), self.maker.problems)
 
     def _max_chars(self, source: str) -> int | None:
-        """The limit of the slot that a layer's whole text comes from."""
+        """Give the limit of the slot that a layer's whole text comes from."""
         match = _ONE_SLOT.fullmatch(source)
         slot = self.target.template.slots.get(match.group(1) or match.group(2)) if match else None
         return slot.max_chars if slot else None
@@ -291,7 +291,7 @@ class _One:
 
 
 def token_color(bundle: CampaignBundle, text: str, place: Place, problems: Problems) -> tuple[Color, str] | None:
-    """A colour token's value and its name in words, or a hex colour's and ''; None after noting what is wrong."""
+    """Give a colour token's value and its name in words, or a hex colour's and ''; None after noting what is wrong."""
     token = text.removeprefix("brand.").removeprefix("colors.")
     kit = bundle.brand_kit
     try:

@@ -14,7 +14,7 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 
 
 def plan_to_json(plan: Plan) -> str:
-    """The plan file's text: indented JSON in the fields' own order, ending in a line feed."""
+    """Give the plan file's text: indented JSON in the fields' own order, ending in a line feed."""
     return json.dumps(plain(plan), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -29,7 +29,7 @@ def plan_from_json(text: str) -> Plan:
         raise PlanError("the file is no plan: it has no 'format_version'; make one with 'flux2flow plan --json'")
     if version > PLAN_FORMAT_VERSION:
         raise PlanError(
-            f"the plan is of format {version}; this flux2flow reads up to {PLAN_FORMAT_VERSION}: upgrade it, or plan again"
+            f"the plan is of format {version}; this flux2flow reads up to {PLAN_FORMAT_VERSION}: upgrade, or plan again"
         )
     if version < PLAN_FORMAT_VERSION:
         raise PlanError(

@@ -62,7 +62,9 @@ def _campaign_notes(bundle: CampaignBundle) -> list[PlanNote]:
     column = bundle.row_key_column
     if not bundle.rows or column in (None, "id"):
         return []
-    message = f"rows have no 'id' column: they are told apart by {column!r}, the first column without repetition; seeds hang on it"
+    message = (
+        f"rows have no 'id' column: they are told apart by {column!r}, the first without repetition; seeds hang on it"
+    )
     return [PlanNote("row-key", message)]
 
 
@@ -112,12 +114,15 @@ class _Drafting:
             swapped = side != layout.side
             said, where = (brief.mirrored(), shape.mirrored()) if swapped else (brief, shape)
             id = ids["rtl" if swapped else "ltr"]
-            request = briefs.request(first, said, references, where, side)
+            request, shortened = briefs.request(first, said, references, where, side)
             key = first.entry.key, first.row_key, first.variant
             self.plates.append(PlannedPlate(id, *key, first.aspect_class, side, request, tuple(served[side])))
             self._plate_notes(id, first, targets, shape, references, changes)
+            self.notes += [PlanNote("prompt-shortened", what, id) for what in shortened]
             if swapped:
-                message = f"right-to-left needs the product on the other side, and it is painted: a second plate, composed to the {side}"
+                message = (
+                    f"right-to-left mirrors the composition, and a product is painted: a second plate, side {side}"
+                )
                 self.notes.append(PlanNote("second-plate", message, id))
         if not painted and (mirrored := sum(target.direction == "rtl" for target in targets)):
             message = (
@@ -185,7 +190,7 @@ class _Drafting:
             message = (
                 f"plate.{'.'.join(key)} differs by {what}, and one plate serves every language and format of its class"
             )
-            remedy = "use row, variant and brand in the plate's brief; leave locale, copy, format and texts that hold them to the layers"
+            remedy = "use row, variant and brand in the plate's brief; locale, copy and format belong to the layers"
             self.problems.add(first.template_place("plate", *key), "plate-not-shared", message, remedy=remedy)
 
     def _plate_notes(
@@ -201,7 +206,8 @@ class _Drafting:
         self.notes += [PlanNote("reference-dropped", why, id) for why in references.dropped]
         self.notes += [PlanNote("prompt-rewritten", change, id) for change in changes]
         if spec.form not in self.limits.prompt_forms:
-            message = f"the template asks for a {spec.form} prompt; backend {self.limits.name} reads {self.limits.prompt_forms[0]}"
+            read = self.limits.prompt_forms[0]
+            message = f"the template asks for a {spec.form} prompt; backend {self.limits.name} reads {read}"
             self.notes.append(PlanNote("prompt-form", message, id))
         if layout.focal is not None and focal_id(first.template, layout) is None:
             message = f"the focal layer {layout.focal!r} has no box on class {first.aspect_class}"
@@ -210,12 +216,14 @@ class _Drafting:
             crop = shape.crops[format.id]
             enlargement = format.width / crop.width
             if enlargement > ENLARGEMENT_NOTED:
-                message = f"{format.id} ({format.size}) enlarges its crop {enlargement:.2f}×: backend {self.limits.name} paints {shape.size}"
+                message = f"{format.id} ({format.size}) enlarges its crop {enlargement:.2f}×:"
+                message += f" backend {self.limits.name} paints {shape.size}"
                 self.notes.append(PlanNote("enlarged", message, id))
             ground = self._frame(next(t for t in targets if t.format.id == format.id), "ltr").ground
             seen = (shape.ground * shape.size.height - crop.y) * enlargement
             if abs(seen - ground) > 1.0:
-                message = f"{format.id} shows the floor line {seen - ground:+.0f} px off its ground: its class has formats too different to share one"
+                message = f"{format.id} shows the floor line {seen - ground:+.0f} px off its ground:"
+                message += " the formats of its class differ too much to share it"
                 self.notes.append(PlanNote("ground", message, id))
 
 

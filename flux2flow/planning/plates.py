@@ -51,7 +51,7 @@ class PlateGeometry:
     """The smallest box that holds every crop, in fractions."""
 
     def mirrored(self) -> PlateGeometry:
-        """The mirrored composition: regions and crops change sides together."""
+        """Give the mirrored composition: regions and crops change sides together."""
         crops = {id: crop.mirrored(self.size.width) for id, crop in self.crops.items()}
         quiet = tuple(box.mirrored(1.0) for box in self.quiet)
         focal = self.focal.mirrored(1.0) if self.focal else None
@@ -102,7 +102,7 @@ def geometry(
 
 
 def focal_id(template: Template, layout: LayoutSpec) -> str | None:
-    """The layer whose box the picture's subject occupies on this class: the one named, else the standing picture."""
+    """Give the layer whose box the picture's subject occupies: the one named, else the standing picture."""
     if layout.focal is not None:
         return layout.focal if layout.focal in layout.boxes else None
     standing = (layer.id for layer in template.layers if isinstance(layer, PictureSpec) and layer.stands)
@@ -141,7 +141,7 @@ class PlateBriefs:
     problems: Problems
 
     def brief(self, target: Target, values: Values) -> tuple[Brief, ChosenReferences, tuple[str, ...]]:
-        """A target's brief and references, and what was rewritten in its words."""
+        """Give a target's brief and references, and what was rewritten in its words."""
         changes: list[str] = []
         spec, kind = target.template.plate, target.aspect_class
 
@@ -207,18 +207,21 @@ class PlateBriefs:
 
     def request(
         self, target: Target, brief: Brief, references: ChosenReferences, shape: PlateGeometry, side: CompositionSide
-    ) -> PlateRequest:
-        """What a backend is asked to paint: the first attempt at this plate."""
+    ) -> tuple[PlateRequest, tuple[str, ...]]:
+        """Ask a backend for the plate, the first attempt; and say which clauses its prompt had no room for."""
         spec = target.template.plate
         form = spec.form if spec.form in self.limits.prompt_forms else self.limits.prompt_forms[0]
         azimuth, elevation = brief.azimuth, brief.elevation
-        return PlateRequest(
-            prompt=compile_prompt(brief, side, free_side(shape.quiet, shape.seen), references.chosen, form),
+        free, room = free_side(shape.quiet, shape.seen), self.limits.max_prompt_tokens
+        prompt, shortened = compile_prompt(brief, side, free, references.chosen, form, room)
+        request = PlateRequest(
+            prompt=prompt,
             size=shape.size,
             seed=plate_seed(self.bundle.campaign.seed, target, side),
             references=references.chosen,
             direction=Direction(brief.palette, shape.quiet, shape.focal, shape.ground, azimuth, elevation),
         )
+        return request, tuple(f"{clause}: backend {self.limits.name} reads about {room} tokens" for clause in shortened)
 
 
 def plate_seed(campaign_seed: int, target: Target, side: CompositionSide, attempt: int = 0) -> int:

@@ -18,7 +18,7 @@ Place = tuple[str, KeyPath]
 
 
 def written(path: KeyPath) -> str:
-    """A key path as a person writes it: `assets[0].slots.headline`."""
+    """Give a key path as a person writes it: `assets[0].slots.headline`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -26,7 +26,7 @@ def written(path: KeyPath) -> str:
 
 
 def near(word: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The known words that a misspelt one may have meant, best first."""
+    """Give the known words that a misspelt one may have meant, best first."""
     return tuple(difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.55))
 
 
@@ -70,20 +70,21 @@ class Problems:
         return self._source(place[0]).position(place[1])
 
     def render(self, place: Place, source: str, context: Mapping[str, object]) -> str | None:
-        """The expression's text, or None after noting what is wrong with it."""
+        """Give the expression's text, or None after noting what is wrong with it."""
         try:
             return evaluate(source, context)
         except CopyTextError as inner:  # a text of the copy deck is wrong, not the expression that uses it
             self._expression((f"copy:{context['locale']}", inner.path), inner.source, inner.error)
         except ExpressionError as error:
-            self._expression(place, source, error)
+            said = f" (copy/{context['locale']})" if error.message.startswith("copy") else ""
+            self._expression(place, source, error, said)
         return None
 
-    def _expression(self, place: Place, source: str, error: ExpressionError) -> None:
+    def _expression(self, place: Place, source: str, error: ExpressionError, said: str = "") -> None:
         self.add(
             place,
             error.code,
-            error.message,
+            error.message + said,
             position=self._inside(place, source, error.offset),
             length=error.length,
             suggestions=error.suggestions,
@@ -99,7 +100,7 @@ class Problems:
         return self._sources.get(document) or SourceMap(document.partition(":")[2] or document, {})
 
     def _inside(self, place: Place, source: str, offset: int) -> Position:
-        """The position of a character of a one-line string; of the string's start where it was folded or escaped."""
+        """Give the position of a character in a one-line string; the string's start where it is folded or escaped."""
         start = self.position(place)
         lines = self._source(place[0]).lines
         if not 0 < start.line <= len(lines):

@@ -8,6 +8,7 @@ left for text".
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -56,7 +57,7 @@ class Brief:
     """Whether a product is set on the painted floor afterwards, so that the floor stays free."""
 
     def mirrored(self) -> Brief:
-        """The brief of the mirrored composition: sides in words and the light change places."""
+        """Give the brief of the mirrored composition: sides in words and the light change places."""
         return replace(
             self,
             scene=sides_swapped(self.scene),
@@ -70,7 +71,7 @@ class Brief:
 
 
 def opposite(side: CompositionSide) -> CompositionSide:
-    """The side of the mirrored composition."""
+    """Give the side of the mirrored composition."""
     return _SWAPPED[side]
 
 
@@ -109,14 +110,51 @@ def free_side(quiet: Sequence[Box], seen: Box) -> FreeSide:
 
 
 def compile_prompt(
-    brief: Brief, side: CompositionSide, free: FreeSide, references: Sequence[Reference], form: Literal["prose", "json"]
-) -> str:
-    """Write the prompt in one of FLUX.2's two forms."""
-    return _as_json(brief, side, free, references) if form == "json" else _as_prose(brief, side, free, references)
+    brief: Brief,
+    side: CompositionSide,
+    free: FreeSide,
+    references: Sequence[Reference],
+    form: Literal["prose", "json"],
+    max_tokens: int | None = None,
+) -> tuple[str, tuple[str, ...]]:
+    """Write the prompt in one of FLUX.2's two forms, and say what was left out to keep it within `max_tokens`.
+
+    Camera, style and composition go first, then the captions of references: what a prompt's end loses would otherwise
+    be decided by its length. What remains is never cut.
+    """
+    left_out: list[str] = []
+
+    def written() -> str:
+        return (_as_json if form == "json" else _as_prose)(brief, side, free, references)
+
+    for name, without in (
+        ("camera", replace(brief, camera="")),
+        ("style", replace(brief, camera="", style="")),
+        ("composition", replace(brief, camera="", style="", composition="")),
+    ):
+        if max_tokens is None or estimated_tokens(written()) <= max_tokens:
+            break
+        if getattr(brief, name):
+            left_out.append(f"{name} ({getattr(brief, name)!r}) was left out of the prompt")
+            brief = without
+    if max_tokens is not None and estimated_tokens(written()) > max_tokens and any(r.caption for r in references):
+        references = [replace(reference, caption="") for reference in references]
+        left_out.append("the captions of references were left out of the prompt")
+    if max_tokens is not None and estimated_tokens(written()) > max_tokens:
+        left_out.append("the prompt is still too long: shorten the template's scene, subjects or palette")
+    return written(), tuple(left_out)
+
+
+def estimated_tokens(prompt: str) -> int:
+    """Count tokens as a small vocabulary of studio words would: a hex colour is 7, a long word several."""
+    tokens = 0
+    for piece in re.findall(r"#[0-9a-fA-F]{6}|\w+|[^\w\s]", prompt):
+        tokens += 7 if piece.startswith("#") and len(piece) == 7 else -(-len(piece) // 8)
+    return tokens
 
 
 def legend(references: Sequence[Reference]) -> str:
-    """What each reference is: `image 1 is the product, a glass bottle; image 2 is a style reference, morning light`."""
+    """Say what each reference is: `image 1 is the product, a glass bottle; image 2 is a style reference, …`."""
     said = []
     for number, reference in enumerate(references, 1):
         role = _ROLES.get(reference.role, "a reference")
@@ -167,7 +205,7 @@ def _as_json(brief: Brief, side: CompositionSide, free: FreeSide, references: Se
 
 
 def _subjects(brief: Brief, side: CompositionSide, free: FreeSide, references: Sequence[Reference]) -> list[str]:
-    """What stands in the picture, the main thing first, with its place; the product of a reference by its number."""
+    """Say what stands in the picture, the main thing first, with its place; a reference's product by number."""
     place = _BESIDE.get(free, _STANDS[side])
     subjects = [_clause(subject) for subject in brief.subjects if subject.strip()]
     painted = [number for number, reference in enumerate(references, 1) if reference.role == "product"]
@@ -199,7 +237,7 @@ def _clause(text: str) -> str:
 
 
 def _inside(clause: str) -> str:
-    """A clause that no longer opens its sentence: its article in lower case."""
+    """Write a clause that no longer opens its sentence with its article in lower case."""
     first, space, rest = clause.partition(" ")
     return f"{first.lower()}{space}{rest}" if first in ("A", "An", "The") else clause
 

@@ -28,7 +28,7 @@ class Only:
 
 
 def select(plan: Plan, only: Only) -> Plan:
-    """The plan's scenes that `only` takes, the plates they need and the notes about them; PlanError where it fits none."""
+    """Keep the scenes that `only` takes, their plates and the notes about them; PlanError where it fits none."""
     scenes = tuple(scene for scene in plan.scenes if only.takes(scene))
     if not scenes:
         raise PlanError(_nothing(plan, only))

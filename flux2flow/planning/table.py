@@ -56,7 +56,7 @@ class PlanTable:
 
 
 def table(plan: Plan) -> PlanTable:
-    """The table of a plan."""
+    """Give the table of a plan."""
     rows = tuple(_row(plan, plate) for plate in plan.plates)
     scenes = len(plan.scenes)
     totals = PlanTotals(

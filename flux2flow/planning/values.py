@@ -25,7 +25,7 @@ class Values:
     captions: Mapping[str, str]
 
     def for_row(self, row: Row) -> dict[str, object]:
-        """The context as another row's expressions see it; copy that speaks of the row speaks of this one."""
+        """Give the context as another row's expressions see it; copy that speaks of the row speaks of this one."""
         context: dict[str, object] = {**self.context, "row": dict(row.cells)}
         copy = context["copy"]
         return {**context, "copy": copy.over(context)} if isinstance(copy, CopyDeck) else context
@@ -39,7 +39,7 @@ class Evaluation:
     problems: Problems
 
     def values(self, target: Target) -> Values:
-        """The target's values; what cannot be evaluated is noted as a problem and left empty."""
+        """Give the target's values; what cannot be evaluated is noted as a problem and left empty."""
         frame = self._frame(target)
         context: dict[str, object] = {**frame, "copy": CopyDeck(self.bundle.copy_decks.get(target.locale, {}), frame)}
         texts: dict[str, str] = {}
@@ -76,7 +76,7 @@ class Evaluation:
         }
 
     def _slot(self, target: Target, name: str, slot: Slot, context: Mapping[str, object]) -> str | None:
-        """The text of a slot, or None after noting why there is none."""
+        """Give the text of a slot, or None after noting why there is none."""
         given = target.entry.slots.get(name)
         place = target.place("slots", name)
         if given is None and slot.default is not None:
@@ -114,7 +114,7 @@ class Evaluation:
 
 
 class CopyDeck(Mapping[str, object]):
-    """A copy deck as expressions see it: a text is itself evaluated where it is read, over everything but copy and slots.
+    """A copy deck as expressions see it: its texts are evaluated where they are read, over all but copy and slots.
 
     Only what is read is evaluated: a text that needs a row is no problem for an asset made without one.
     """
@@ -123,7 +123,7 @@ class CopyDeck(Mapping[str, object]):
         self._deck, self._scope, self._path = deck, scope, path
 
     def __getitem__(self, key: str) -> object:
-        """The text under a key, evaluated, or the deck below it."""
+        """Give the text under a key, evaluated, or the deck below it."""
         value, path = self._deck[key], (*self._path, key)
         if isinstance(value, Mapping):
             return CopyDeck(value, self._scope, path)
@@ -133,7 +133,7 @@ class CopyDeck(Mapping[str, object]):
             raise CopyTextError(path, value, error) from error
 
     def over(self, scope: Mapping[str, object]) -> CopyDeck:
-        """The same deck, its texts evaluated over other values."""
+        """Give the same deck, its texts evaluated over other values."""
         return CopyDeck(
             self._deck, {key: value for key, value in scope.items() if key not in ("copy", "slots")}, self._path
         )
@@ -143,7 +143,7 @@ class CopyDeck(Mapping[str, object]):
         return key in self._deck
 
     def __iter__(self) -> Iterator[str]:
-        """The keys, in the deck's order."""
+        """Give the keys, in the deck's order."""
         return iter(self._deck)
 
     def __len__(self) -> int:
@@ -152,7 +152,7 @@ class CopyDeck(Mapping[str, object]):
 
 
 def parse_number(text: str) -> float | None:
-    """A finite number written with digits, one decimal point, optional sign, grouping by space, ',' or '_'; else None.
+    """Read a finite number: digits, a decimal point, a sign, thousands grouped by space, ',' or '_'; else None.
 
     A comma groups thousands (`1,250`); `1,5` is refused rather than guessed at.
     """

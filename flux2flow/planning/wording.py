@@ -76,7 +76,7 @@ def positive(text: str) -> Positive:
 
 
 def sides_swapped(text: str) -> str:
-    """The same prose for the mirrored composition: left and right change places."""
+    """Give the same prose for the mirrored composition: left and right change places."""
 
     def other(match: re.Match[str]) -> str:
         word = _OTHER[match.group(1).lower()]
