@@ -17,6 +17,7 @@ from flux2engine.variants import PAD_TOKEN, VARIANTS, ModelVariant
 from flux2engine.weights.digest import files_digest
 
 MANIFEST = "model.json"
+NANO_FOLDER = Path(__file__).parent / "nano"  # the model that ships
 _FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # beside the manifest, never elsewhere
 
 Overrides = dict[str, Any]

@@ -60,7 +60,7 @@ def load_model(folder: Path, placement: Placement) -> LoadedModel:
     return LoadedModel(
         variant=variant,
         transformer=_ready(transformer.to(placement.device, placement.dtype)),
-        autoencoder=_ready(autoencoder.to(placement.device)),
+        autoencoder=_ready(_channels_last(autoencoder.to(placement.device))),
         text_encoder=_ready(text_encoder.to(placement.device)),
         digest=folder_digest(folder),
     )
@@ -102,6 +102,11 @@ def load_teacher(folder: Path) -> TinyAutoencoder:
 
 def _ready(module: Module) -> Module:
     return module.eval().requires_grad_(False)
+
+
+def _channels_last(module: Module) -> Module:
+    # Convolutions run 1.7 times as fast so on a CPU (engine/README.md), and the pictures agree within 1e-7.
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _at_rest(key: str, tensor: Tensor) -> Tensor:
