@@ -147,13 +147,13 @@ ROWS = ({"id": "serum", "name": "Serum", "photo": "serum.png"}, {"id": "cream", 
 
 
 def picture(name: str, size: tuple[int, int] = (400, 600), *, alpha: bool = True, media: str = "png") -> PictureFile:
-    """A picture that passed its gate."""
+    """Give a picture that passed its gate."""
     file = FileRef("project", name, digest(name.encode()))
     return PictureFile(file, *size, media, alpha)  # type: ignore[arg-type]
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A deep copy of a document with some keys changed; None takes a key away."""
+    """Copy a document deeply with some keys changed; None takes a key away."""
     result = {
         key: merged(value, changes.get(key) or {}) if isinstance(value, dict) else value for key, value in base.items()
     }
@@ -177,7 +177,7 @@ def bundle(
     pictures: Mapping[str, PictureFile] | None = None,
     sources: Mapping[str, SourceMap] | None = None,
 ) -> CampaignBundle:
-    """The small campaign with some keys changed. `entry` changes its only entry; a key of None is taken away."""
+    """Give the small campaign with some keys changed: `entry` changes its only entry, None takes a key away."""
     document = merged(CAMPAIGN, campaign or {})
     if entry:
         document["assets"] = [merged(document["assets"][0], entry)]
@@ -208,5 +208,5 @@ def bundle(
 
 
 def without_rows(made: CampaignBundle) -> CampaignBundle:
-    """The bundle with no data at all."""
+    """Take all data out of a bundle."""
     return replace(made, rows=(), row_key_column=None)

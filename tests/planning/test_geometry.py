@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from flux2flow.domain.layout import crop_for, crop_size, kept_inside, plate_size, seen_through, shared_point
 from flux2flow.domain.measures import Box, PixelSize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 sizes = st.builds(PixelSize, st.integers(16, 4096), st.integers(16, 4096))
 fractions = st.floats(0, 1)
@@ -29,7 +28,7 @@ def test_a_plate_keeps_every_limit(wanted: list[PixelSize]) -> None:
 @given(st.lists(sizes, min_size=1, max_size=4))
 @settings(deadline=None)
 def test_a_plate_with_room_covers_every_crop_and_is_the_smallest(wanted: list[PixelSize]) -> None:
-    """Without a limit on pixels nothing is enlarged, and one multiple less on a side would enlarge or break the ratio."""
+    """Without a limit on pixels nothing is enlarged, and one multiple less on a side would break that."""
     plate = plate_size(wanted, **WIDE)
     assert all(crop_size(plate, size)[0] >= size.width - 1e-6 for size in wanted)
     for smaller in (PixelSize(plate.width - 16, plate.height), PixelSize(plate.width, plate.height - 16)):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-
 from flux2flow.domain.plan import Plan, PlannedPlate
 from flux2flow.domain.scene import (
     ButtonLayer,
@@ -19,8 +18,8 @@ from flux2flow.domain.scene import (
 )
 from flux2flow.errors import SpecError
 from flux2flow.planning import plan
-from tests.planning.bundles import LIMITS, ROWS, bundle, without_rows
 
+from tests.planning.bundles import LIMITS, ROWS, bundle, without_rows
 
 Kind = TypeVar("Kind")
 
@@ -100,7 +99,7 @@ def test_right_to_left_takes_the_same_plate_flipped_where_no_product_is_painted(
 
 
 def painted(**entry: object) -> Plan:
-    """The same campaign with the product painted from its reference."""
+    """Plan the same campaign with the product painted from its reference."""
     template = {
         "plate": {"references": ["slots.product"], "composition": "product on the right third"},
         "layers": [{"id": "headline", "text": "{{ slots.headline }}", "style": "display"}],
