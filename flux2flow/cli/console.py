@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from flux2flow.cli.text import columns, diagnostic_lines, visible
+from flux2flow.cli.text import columns, visible
 from flux2flow.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from flux2flow.interfaces import Progress
     from flux2flow.reporting.terminal import Problem, Summary
 
-_COLORS = {"problem": "red", "source": "white", "caret": "red", "hint": "cyan"}
 _LEVELS = {"error": ("ERROR", "red"), "fail": ("FAIL", "red"), "warn": ("warn", "yellow"), "info": ("note", "cyan")}
-_ASSETS_SHOWN = 3
-"""Of a problem's pictures: the page lists them all."""
+_SHOWN = 3
+"""Of a problem's messages and pictures: the page lists them all."""
 
 
 class Console:
@@ -73,9 +72,14 @@ class Console:
 
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Print every problem in the user's files."""
+        from flux2flow.loading import format_diagnostic  # here: whoever raised them has loaded it already
+
         for diagnostic in diagnostics:
-            for role, text in diagnostic_lines(diagnostic):
-                self._write(sys.stderr, text, _COLORS[role])
+            first, *rest = format_diagnostic(diagnostic).split("\n")
+            self._write(sys.stderr, visible(first), "red", bold=True)
+            for text in rest:
+                color = "red" if text.strip(" |^\t") == "" else None if " | " in text[:12] else "cyan"
+                self._write(sys.stderr, "\t".join(visible(part) for part in text.split("\t")), color)
             self._write(sys.stderr, "")
         number = len(diagnostics)
         self._write(sys.stderr, f"{number} {'problem' if number == 1 else 'problems'}. Nothing was made.", "red")
@@ -99,13 +103,16 @@ class Console:
             word, color = _LEVELS[problem.level]
             layer = f" · {problem.layer}" if problem.layer else ""
             self.line(f"{word:5} {problem.check}{visible(layer)}", color=color)
-            self.line(f"      {visible(problem.message)}")
+            for message in problem.messages[:_SHOWN]:
+                self.line(f"      {visible(message)}")
+            if len(problem.messages) > _SHOWN:
+                self.line(f"      and {len(problem.messages) - _SHOWN} more like these", color="bright_black")
             if problem.remedy:
                 self.line(f"      → {visible(problem.remedy)}")
-            for asset in problem.assets[:_ASSETS_SHOWN]:
+            for asset in problem.assets[:_SHOWN]:
                 self.line(f"      {visible(asset)}", color="bright_black")
-            if len(problem.assets) > _ASSETS_SHOWN:
-                self.line(f"      and {len(problem.assets) - _ASSETS_SHOWN} more", color="bright_black")
+            if len(problem.assets) > _SHOWN:
+                self.line(f"      and {len(problem.assets) - _SHOWN} more", color="bright_black")
             self.line()
 
     def summary(self, summary: Summary) -> None:

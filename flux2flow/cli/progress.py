@@ -33,7 +33,7 @@ class Lines:
             self._write(f"plate {event.done}/{event.of} painted: {visible(event.subject)}")
         elif event.kind == "failure":
             self._write(f"failed: {visible(event.subject)}: {visible(event.detail)}")
-        elif event.kind == "asset" and event.detail:
+        elif event.kind == "asset" and event.detail and not event.reused:
             self._write(f"kept back: {visible(event.subject)}")
         elif event.kind == "end" and event.detail:
             self._write(visible(event.detail))

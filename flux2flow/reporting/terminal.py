@@ -17,12 +17,12 @@ _WORST_FIRST: tuple[Level, ...] = ("error", "fail", "warn", "info")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The same finding on one or more assets."""
+    """What one check says about one layer, over all assets: its messages and where."""
 
     level: Level
     check: str
     layer: str
-    message: str
+    messages: tuple[str, ...]
     remedy: str
     assets: tuple[str, ...]
 
@@ -41,15 +41,23 @@ class Summary:
 
 
 def problems_of(findings: Sequence[Finding], *, least: Level = "warn") -> tuple[Problem, ...]:
-    """Group equal findings over their assets, worst first; leave out those below `least`."""
-    grouped: dict[tuple[Level, str, str, str, str], list[str]] = defaultdict(list)
+    """Group findings of one check, layer and remedy, worst level first; leave out those below `least`."""
+    grouped: dict[tuple[Level, str, str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         if _WORST_FIRST.index(finding.level) <= _WORST_FIRST.index(least):
-            key = (finding.level, finding.check, finding.layer, finding.message, finding.remedy)
-            if finding.asset not in grouped[key]:
-                grouped[key].append(finding.asset)
-    ordered = sorted(grouped.items(), key=lambda item: (_WORST_FIRST.index(item[0][0]), item[0][1], item[1]))
-    return tuple(Problem(*key, assets=tuple(assets)) for key, assets in ordered)
+            grouped[finding.level, finding.check, finding.layer, finding.remedy].append(finding)
+    ordered = sorted(grouped.items(), key=lambda item: (_WORST_FIRST.index(item[0][0]), *item[0][1:]))
+    return tuple(
+        Problem(
+            level,
+            check,
+            layer,
+            tuple(dict.fromkeys(finding.message for finding in found)),
+            remedy,
+            tuple(dict.fromkeys(finding.asset for finding in found)),
+        )
+        for (level, check, layer, remedy), found in ordered
+    )
 
 
 def summarise(report: Report, page: str) -> Summary:

@@ -10,7 +10,7 @@ import pytest
 from flux2flow.cli.console import Console
 from flux2flow.cli.options import parse_only
 from flux2flow.cli.progress import Bars, Lines
-from flux2flow.cli.text import columns, diagnostic_lines, visible
+from flux2flow.cli.text import columns, visible
 from flux2flow.errors import Diagnostic, Position
 from flux2flow.interfaces import Event
 from flux2flow.reporting.terminal import Problem
@@ -45,29 +45,33 @@ WRONG = Diagnostic(
     expected="one of id, template, formats",
     suggestions=("formats",),
     remedy="Rename it.",
-    snippet=((8, "  - template: banner/product-hero\n"), (9, "    formts: [iab/leaderboard]\n")),
+    snippet=((8, "  - template: banner/product-hero"), (9, "    formts: [iab/leaderboard]")),
     length=6,
 )
 
 
-def test_a_diagnostic_shows_where_what_and_what_to_do() -> None:
-    assert [text for _, text in diagnostic_lines(WRONG)] == [
-        "campaign.yaml:9:5: there is no key ‘formts’ here",
+def test_diagnostics_show_where_what_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().diagnostics((WRONG,))
+    assert capsys.readouterr().err.splitlines() == [
+        "campaign.yaml:9:5: there is no key ‘formts’ here [assets[0].formts]",
         "  8 |   - template: banner/product-hero",
         "  9 |     formts: [iab/leaderboard]",
         "    |     ^^^^^^",
-        "  at assets[0].formts",
         "  expected: one of id, template, formats",
-        "  did you mean ‘formats’?",
-        "  Rename it.",
+        "  did you mean formats?",
+        "  remedy: Rename it.",
+        "",
+        "1 problem. Nothing was made.",
     ]
 
 
-def test_the_caret_stands_under_wide_and_escaped_text() -> None:
-    wide = Diagnostic("x", "m", Position("f", 1, 6), snippet=((1, "\u202e日本: x"),))
-    lines = [text for _, text in diagnostic_lines(wide)]
-    assert lines[1] == "  1 | \\u202e日本: x"
-    assert lines[2].index("^") == columns("  1 | \\u202e日本: ")
+def test_a_diagnostic_cannot_draw_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b[2J\u202e"
+    Console().diagnostics((Diagnostic("x", evil, Position(evil, 1, 1), evil, evil, (evil,), evil, ((1, evil),)),))
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert shown.count("\\u001b") >= 5  # control: written out, not lost
 
 
 def test_colours_are_for_terminals_and_never_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,10 +90,15 @@ def test_colours_are_for_terminals_and_never_with_no_color(monkeypatch: pytest.M
 
 def test_problems_name_their_pictures_and_escape_them(capsys: pytest.CaptureFixture[str]) -> None:
     assets = tuple(f"hero/{i}" for i in range(5))
-    Console().problems([Problem("fail", "overflow", "cta", "does not \x1b[2Jfit", "Shorten it.", assets)])
+    Console().problems(
+        [Problem("fail", "overflow", "cta", ("does not \x1b[2Jfit", "b", "c", "d"), "Shorten it.", assets)]
+    )
     assert capsys.readouterr().out.splitlines() == [
         "FAIL  overflow · cta",
         "      does not \\u001b[2Jfit",
+        "      b",
+        "      c",
+        "      and 1 more like these",
         "      → Shorten it.",
         "      hero/0",
         "      hero/1",

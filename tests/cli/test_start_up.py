@@ -50,4 +50,4 @@ def test_validate_imports_no_model_and_no_drawing_library() -> None:
 def test_plan_imports_no_model_and_no_drawing_library() -> None:
     code, modules = imported("plan", "examples/aurora/campaign.yaml", "--no-plugins")
     assert code == 0
-    assert not modules & {"torch", "skia", "transformers", "rich", "numpy", "uharfbuzz"}
+    assert not modules & {"torch", "skia", "transformers", "rich", "numpy"}

@@ -43,12 +43,15 @@ def test_the_headline_says_the_worst_first(change: object, headline: str, code: 
     assert (summary.headline, summary.exit_code) == (headline, code)
 
 
-def test_equal_findings_are_one_problem_with_its_assets() -> None:
-    def finding(asset: str, message: str = "too small") -> Finding:
-        return Finding("min-size", "fail", message, asset, "cta")
+def test_findings_of_one_check_and_layer_are_one_problem_with_its_assets() -> None:
+    def finding(asset: str, message: str = "too small", layer: str = "cta") -> Finding:
+        return Finding("min-size", "fail", message, asset, layer)
 
-    problems = problems_of([finding("a"), finding("b"), finding("a"), finding("c", "much too small")])
-    assert [(p.message, p.assets) for p in problems] == [("too small", ("a", "b")), ("much too small", ("c",))]
+    problems = problems_of([finding("a"), finding("b"), finding("a", "tiny"), finding("c", "tiny", "body")])
+    assert [(p.layer, p.messages, p.assets) for p in problems] == [
+        ("body", ("tiny",), ("c",)),
+        ("cta", ("too small", "tiny"), ("a", "b")),
+    ]
 
 
 def test_notes_are_left_out_unless_asked_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -58,7 +59,7 @@ def command(folder: Path) -> None:
     console.line(f"A campaign is in {visible(shown_path(folder.absolute()))}:")
     for name in files:
         console.line(f"  {name}")
-    campaign = visible(shown_path(folder.absolute() / "campaign.yaml"))
+    campaign = visible(shlex.quote(shown_path(folder.absolute() / "campaign.yaml")))
     console.line()
     console.line("Next:")
     console.line(f"  flux2flow plan {campaign}", bold=True)

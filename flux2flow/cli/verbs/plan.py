@@ -79,9 +79,9 @@ def _show(plan: Plan) -> None:
     console.line()
     console.table(["plate", "side", "size", "MP", "pictures", ""], rows, right=frozenset({3, 4}))
     console.line()
-    for note in plan.notes:
-        subject = f"{note.subject}: " if note.subject else ""
-        console.line(f"note  {visible(subject + note.message)}", color="cyan")
+    for message, subjects in _notes(plan).items():
+        where = f" ({len(subjects)} times)" if len(subjects) > 1 else f" ({subjects[0]})" if subjects[0] else ""
+        console.line(f"note  {visible(message + where)}", color="cyan")
     totals = table.totals
     flips = f", {totals.flips} mirrored" if totals.flips else ""
     console.line(
@@ -89,3 +89,11 @@ def _show(plan: Plan) -> None:
         f"{totals.reuse:.1f} pictures a plate{flips})",
         bold=True,
     )
+
+
+def _notes(plan: Plan) -> dict[str, list[str]]:
+    """Gather the subjects of equal notes."""
+    notes: dict[str, list[str]] = {}
+    for note in plan.notes:
+        notes.setdefault(note.message, []).append(note.subject)
+    return notes
