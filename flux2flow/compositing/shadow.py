@@ -72,10 +72,11 @@ def _lit(silhouette: npt.NDArray[np.uint8], light: ContactShadow) -> Mask:
     room = _Room(width, height)
     feet = _feet(silhouette)
     aside = round(-math.sin(math.radians(light.azimuth)) * height * 0.025)  # occlusion leans away from the light
+    closer = round(aside / 4)
     lit: Mask = (
         (1 - _CAST_STRENGTH * _cast(silhouette, light, room))
         * (1 - _OCCLUSION_STRENGTH * _smear(feet, height, room, aside, reach=0.22, spread=0.045, thickness=0.02))
-        * (1 - _CONTACT_STRENGTH * _smear(feet, height, room, aside // 4, reach=0.12, spread=0.008, thickness=0.006))
+        * (1 - _CONTACT_STRENGTH * _smear(feet, height, room, closer, reach=0.12, spread=0.008, thickness=0.006))
     )
     return lit
 

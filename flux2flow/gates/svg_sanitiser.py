@@ -178,7 +178,7 @@ class _Copier:
         return self._picture(data)
 
     def _picture(self, data: bytes) -> str:
-        """Return an embedded picture, decoded by our own gate and encoded again, so that its renderer sees only our bytes."""
+        """Decode an embedded picture by our own gate and encode it again: the renderer sees only our bytes."""
         from PIL import Image
 
         width, height, pixels = pictures.decode_rgba(data)
