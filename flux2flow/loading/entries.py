@@ -86,6 +86,7 @@ def _check_formats(workspace: Workspace, campaign: Document) -> None:
     named = list(texts(campaign, "assets", "*", "formats", "*"))
     own = formats.read_project_formats(workspace)
     workspace.formats = {**formats.shipped(id for _, id in named), **own}
+    seen: set[tuple[str | int, str]] = set()
     for path, id in named:
         if id not in workspace.formats:
             known = [*own, *formats.shipped()]
@@ -93,8 +94,9 @@ def _check_formats(workspace: Workspace, campaign: Document) -> None:
                 campaign, path, "unknown-format", f"there is no format {id!r}",
                 suggestions=suggest(id, known), remedy="list them with: flux2flow formats",
             )  # fmt: skip
-        elif any(other == id and place[:3] == path[:3] and place[3] < path[3] for place, other in named):  # type: ignore[operator]
+        elif (path[1], id) in seen:
             workspace.problems.at_value(campaign, path, "duplicate-format", f"{id!r} is here twice")
+        seen.add((path[1], id))
 
 
 def _check_slots(
@@ -108,7 +110,8 @@ def _check_slots(
             workspace.problems.at_key(
                 campaign, ("assets", index, "slots", name), "unknown-slot",
                 f"the template {entry.get('template')!r} has no slot {name!r}",
-                expected="one of " + ", ".join(slots), suggestions=suggest(name, [slot for slot in slots if slot not in filled]),
+                expected="one of " + ", ".join(slots),
+                suggestions=suggest(name, [slot for slot in slots if slot not in filled]),
             )  # fmt: skip
     for name, slot in slots.items():
         if (
@@ -121,8 +124,8 @@ def _check_slots(
         path: KeyPath = ("assets", index, "slots") if "slots" in entry else ("assets", index, "template")
         described = f": {slot['description']}" if isinstance(slot.get("description"), str) else ""
         workspace.problems.at_key(
-            campaign, path, "missing-slot", f"the slot {name!r} is not filled", expected=f"{slot.get('type')}{described}",
-            remedy=f"add {name}: under slots",
+            campaign, path, "missing-slot", f"the slot {name!r} is not filled",
+            expected=f"{slot.get('type')}{described}", remedy=f"add {name}: under slots",
         )  # fmt: skip
 
 

@@ -163,26 +163,35 @@ def written_name(path: KeyPath) -> str:
 def data_path(data: object, location: Sequence[int | str], *, missing: bool = False) -> KeyPath:
     """Reduce a pydantic location to keys and indices of the data: names of union members are left out."""
     path: list[int | str] = []
-    current: Any = data
+    current = data
     for index, part in enumerate(location):
-        last = index == len(location) - 1
         # a layer's location names its kind, which is also one of its keys
-        if len(path) == 2 and path[0] == "layers" and index == 2 and part in LAYER_KINDS:
+        if index == 2 and len(path) == 2 and path[0] == "layers" and part in LAYER_KINDS:
             continue
-        if (isinstance(current, dict) and part in current) or (
-            isinstance(current, list) and isinstance(part, int) and part < len(current)
-        ):
-            path.append(part)
-            current = current[part]
-        elif last and missing:
-            path.append(part)
+        below = _step(current, part)
+        if below is not _ABSENT:
+            current = below
+        elif not (missing and index == len(location) - 1):
+            continue
+        path.append(part)
     return tuple(path)
+
+
+_ABSENT = object()
+
+
+def _step(value: object, part: int | str) -> object:
+    if isinstance(value, dict) and part in value:
+        return value[part]
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return _ABSENT
 
 
 def _value_at(data: object, path: KeyPath) -> object:
     for part in path:
-        data = data[part] if isinstance(data, dict | list) else None  # type: ignore[index]
-    return data
+        data = _step(data, part)
+    return None if data is _ABSENT else data
 
 
 def _keys_beside(data: object, path: KeyPath) -> Mapping[str, object]:

@@ -19,6 +19,9 @@ from flux2flow.loading.workspace import Place, Workspace, mapping, texts
 from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
+MAX_EVALUATIONS = 400_000
+"""Of one slot: rows × locales × variants. Planning meets the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filling:
@@ -46,6 +49,17 @@ def check_slot_values(workspace: Workspace) -> None:
             elif kind == "color":
                 for filling in _fillings(workspace, index, entry, template, name):
                     _check_color(workspace, filling)
+            elif kind in ("text", "number"):
+                _check_text(workspace, index, entry, template, name)
+
+
+def _check_text(workspace: Workspace, index: int, entry: Mapping[str, object], template: Document, name: str) -> None:
+    """Evaluate a text whose names depend on a row: `copy.products[row.id]` must exist for every row."""
+    given = entry.get("slots")
+    source = given.get(name) if isinstance(given, dict) else None
+    if isinstance(source, str) and "[" in source:
+        for _ in _fillings(workspace, index, entry, template, name):
+            pass
 
 
 def _standing(template: Document) -> dict[str, str]:
@@ -91,23 +105,33 @@ def _fillings(
         else ()
     )
     seen: set[str] = set()
-    for row, context in _contexts(workspace, entry, template, roots):
+    for row, context in itertools.islice(_contexts(workspace, entry, template, roots), MAX_EVALUATIONS):
         try:
             value = evaluate(source, context)
         except ExpressionError as error:
-            _note_dynamic(workspace, document, path, error, row)
+            _note_failure(workspace, document, path, source, error, row, str(context["locale"]))
             continue
-        if value not in seen:
+        if value not in seen and not is_template(value):
             seen.add(value)
             yield Filling(value, document, path, row if only else None, only[1] if only else "")
 
 
-def _note_dynamic(
-    workspace: Workspace, document: Document, path: KeyPath, error: ExpressionError, row: Row | None
+def _note_failure(
+    workspace: Workspace,
+    document: Document,
+    path: KeyPath,
+    source: str,
+    error: ExpressionError,
+    row: Row | None,
+    locale: str,
 ) -> None:
-    context = f" (row {row.key!r})" if row is not None else ""
-    if error.code != "undefined-name" or row is not None:
-        workspace.problems.in_string(document, path, error, context=context)
+    """Note what only shows with values. Unknown names were told before, unless a row's cell picked them: a[row.id]."""
+    if error.code == "undefined-name" and "[" not in source:
+        return
+    if error.code != "undefined-name" and "copy" in source:
+        return  # a text of the deck may hold expressions itself, which planning renders first
+    where = ", ".join(part for part in (f"row {row.key!r}" if row is not None else "", f"locale {locale!r}") if part)
+    workspace.problems.in_string(document, path, error, context=f" ({where})")
 
 
 def _contexts(

@@ -21,7 +21,8 @@ TEMPLATE_STRINGS = (
     ("slots", "*", "caption"), ("slots", "*", "default"),
     *(("plate", key) for key in ("scene", "style", "composition", "camera", "words")),
     ("plate", "subjects", "*"), ("plate", "palette", "*"), ("plate", "lighting", "description"),
-    *(("layers", "*", key) for key in ("text", "button", "picture", "when", "label", "value", "highlight", *COLOR_KEYS)),
+    *(("layers", "*", key) for key in ("text", "button", "picture", "when", "label", "value", "highlight")),
+    *(("layers", "*", key) for key in COLOR_KEYS),
 )  # fmt: skip
 
 

@@ -125,7 +125,8 @@ def _check_references(workspace: Workspace, document: Document) -> None:
             known = [*images, *brand]
             workspace.problems.at_value(
                 document, path, "unknown-reference", f"{value!r} names no picture",
-                expected="one of " + ", ".join(known) if known else "slots.<image slot>", suggestions=suggest(value, known),
+                expected="one of " + ", ".join(known) if known else "slots.<image slot>",
+                suggestions=suggest(value, known),
             )  # fmt: skip
 
 
@@ -164,7 +165,8 @@ def _check_logos(workspace: Workspace, document: Document, where: str) -> None:
                 document, path, "unknown-logo", f"there is no logo {value!r}{where}",
                 expected="one of " + ", ".join(logos), suggestions=suggest(value, list(logos)),
             )  # fmt: skip
-        tone = next((tone for place, tone in texts(document, "layers", "*", "tone") if place[:2] == path[:2]), "normal")
+        tones = {place[1]: tone for place, tone in texts(document, "layers", "*", "tone")}
+        tone = tones.get(path[1], "normal")
         if tone == "reversed" and isinstance(logo, Mapping) and "reversed" not in logo:
             message = f"the logo {value!r} has no reversed file{where}"
             remedy = "add reversed: to the logo, or use tone: normal"

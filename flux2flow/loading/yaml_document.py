@@ -27,7 +27,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Document:
-    """One read file: plain data, the place of everything in it, what was wrong, and the paths without a usable value."""
+    """One read file: plain data, the place of everything in it, what was wrong, the paths without a usable value."""
 
     source: SourceText
     data: object

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+_SPACES = re.compile(r" *")
 _FIRST_VISIBLE = re.compile(r"[ \t]*\S")
 
 
@@ -64,7 +65,7 @@ def _continuation(text: str, span: Span) -> Iterator[Violation]:
         line = place + 1
         visible = _FIRST_VISIBLE.match(text, line, span.end)
         if visible is not None:
-            spaces = len(text[line:].split("\n", 1)[0]) - len(text[line:].split("\n", 1)[0].lstrip(" "))
+            spaces = _spaces(text, line)
             closing = span.style == "[" and text[visible.end() - 1] in "]}"
             if spaces <= span.indent and not closing:
                 if text[line + spaces : line + spaces + 1] == "\t":
@@ -77,6 +78,11 @@ def _continuation(text: str, span: Span) -> Iterator[Violation]:
                     yield Violation("syntax", visible.end() - 1, 1, message, "indent it")
                 return
         place = text.find("\n", line, span.end)
+
+
+def _spaces(text: str, index: int) -> int:
+    match = _SPACES.match(text, index)
+    return match.end() - index if match else 0
 
 
 def _leading_blanks(text: str, span: Span) -> Iterator[Violation]:
