@@ -46,16 +46,10 @@ def load_model(folder: Path, placement: Placement) -> LoadedModel:
     variant = resolve_variant(manifest)
     files = manifest.files
     transformer = Flux2Transformer(variant.transformer)
-    load_transformer(transformer, folder / files.transformer)
     autoencoder = build_autoencoder(variant.autoencoder)
+    text_encoder = _text_encoder(manifest, variant, _tokenizer(folder / files.tokenizer))
+    load_transformer(transformer, folder / files.transformer)
     load_module(autoencoder, folder / files.autoencoder)
-    text_encoder = Qwen3FormEncoder(
-        variant.text_encoder,
-        _tokenizer(folder / files.tokenizer),
-        manifest.prompt_prefix,
-        manifest.prompt_suffix,
-        manifest.pad_token,
-    )
     load_module(text_encoder, folder / files.text_encoder)
     return LoadedModel(
         variant=variant,
@@ -112,6 +106,14 @@ def _channels_last(module: Module) -> Module:
 def _at_rest(key: str, tensor: Tensor) -> Tensor:
     # Statistics scale every latent of every picture: they keep fp32.
     return tensor if key.startswith("bn.") or not tensor.is_floating_point() else tensor.to(torch.bfloat16)
+
+
+def _text_encoder(manifest: ModelManifest, variant: ModelVariant, tokenizer: Tokenizer) -> Qwen3FormEncoder:
+    affixes = manifest.prompt_prefix, manifest.prompt_suffix
+    try:
+        return Qwen3FormEncoder(variant.text_encoder, tokenizer, *affixes, manifest.pad_token)
+    except ValueError as error:
+        raise ManifestError(f"text_encoder: {error}") from error
 
 
 def _tokenizer(path: Path) -> Tokenizer:

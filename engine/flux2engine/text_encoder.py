@@ -54,6 +54,8 @@ class Qwen3FormEncoder(nn.Module):
         super().__init__()
         if config.padding_side != "right":
             raise ValueError("this encoder pads on the right only")
+        if tokenizer.get_vocab_size() > config.vocabulary:
+            raise ValueError(f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the model {config.vocabulary}")
         pad_id = tokenizer.token_to_id(pad_token)
         if pad_id is None:
             raise ValueError(f"the tokenizer has no padding token {pad_token!r}")

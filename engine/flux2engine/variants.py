@@ -41,6 +41,8 @@ class TransformerConfig:
     mlp_ratio: float = 3.0
 
     def __post_init__(self) -> None:
+        if min(self.heads, self.head_dim, self.double_blocks, self.single_blocks, self.context_dim) < 1:
+            raise ValueError("heads, head_dim, blocks and context_dim must be at least 1")
         if self.heads * self.head_dim != self.hidden_size:
             raise ValueError(f"heads × head_dim = {self.heads * self.head_dim}, hidden_size = {self.hidden_size}")
         if sum(self.axes_dim) != self.head_dim or any(dim % 2 for dim in self.axes_dim):

@@ -159,6 +159,8 @@ def broken_folder(model_folder: Path, tmp_path: Path) -> Callable[..., Path]:
         ({"transformer": {"heads": 5}}, "hidden_size"),
         ({"text_encoder": {"taps": [1, 2]}}, "values a token"),
         ({"defaults": {"transformer": {}}}, "defaults: unknown transformer"),
+        ({"transformer": {"heads": 0, "hidden_size": 0}}, "at least 1"),
+        ({"pad_token": "<pad>"}, "padding token '<pad>'"),
     ],
 )
 def test_wrong_manifests(broken_folder: Callable[..., Path], changes: dict[str, Any], words: str) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from flux2engine.errors import ReferencePictureError, RequestError
 from flux2engine.pipeline import Flux2Pipeline
 from flux2engine.references import ReferenceLimits, encode_references, flatten, prepare_references
+from flux2engine.variants import VARIANTS
 
 LIMITS = ReferenceLimits(max_count=10, area_single=2024 * 2024, area_several=1024 * 1024)
 
@@ -43,6 +44,12 @@ def test_refusals_name_the_picture(size: tuple[int, int], words: str) -> None:
     with pytest.raises(ReferencePictureError, match=f"reference 2: .*{words}") as caught:
         prepare_references([picture(100, 100), picture(*size)], LIMITS)
     assert caught.value.index == 2
+
+
+def test_the_table_has_the_official_caps() -> None:
+    """Every large model takes 2024² alone and 1024² each."""
+    large = [row for name, row in VARIANTS.items() if name != "nano"]
+    assert {(row.reference_area_single, row.reference_area_several) for row in large} == {(2024**2, 1024**2)}
 
 
 def test_the_extremes_are_allowed() -> None:

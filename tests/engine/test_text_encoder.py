@@ -108,9 +108,12 @@ def test_the_template_is_counted(tokenizer: Tokenizer, encoder: Qwen3FormEncoder
 
 
 def test_unusable_configurations(tokenizer: Tokenizer) -> None:
-    """Left padding and an unknown padding token are refused when the encoder is made."""
+    """Left padding, too large a tokenizer and an unknown padding token are refused when the encoder is made."""
     with pytest.raises(ValueError, match="right only"):
         Qwen3FormEncoder(replace(CONFIG, padding_side="left"), tokenizer)
+    size = tokenizer.get_vocab_size()
+    with pytest.raises(ValueError, match=f"{size} tokens, the model {size - 1}"):
+        Qwen3FormEncoder(replace(CONFIG, vocabulary=size - 1), tokenizer)
     with pytest.raises(ValueError, match="padding token"):
         Qwen3FormEncoder(CONFIG, tokenizer, pad_token="<pad>")
 

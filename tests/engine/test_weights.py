@@ -168,6 +168,15 @@ def test_missing_unexpected_and_mismatched_are_named() -> None:
         assert word in str(caught.value)
 
 
+def test_whole_numbers_are_not_cast() -> None:
+    """Packed weights of the right shape are refused; halves of the right shape are cast."""
+    module = nn.Linear(2, 3, bias=False)
+    load_state(module, {"weight": torch.ones(3, 2, dtype=torch.float16)}, "x")
+    assert module.weight.dtype == torch.float32
+    with pytest.raises(WeightsError, match=r"weight \(3, 2\) of torch.uint8 instead of \(3, 2\)"):
+        load_state(module, {"weight": torch.ones(3, 2, dtype=torch.uint8)}, "x")
+
+
 def test_nothing_is_loaded_when_something_is_wrong() -> None:
     """A refused load leaves the module as it was."""
     module = nn.Linear(2, 3)

@@ -47,9 +47,9 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     missing = expected.keys() - given.keys()
     unexpected = given.keys() - expected.keys()
     mismatched = [
-        f"{name} {tuple(given[name].shape)} instead of {tuple(expected[name].shape)}"
+        f"{name} {_form(given[name])} instead of {_form(expected[name])}"
         for name in expected.keys() & given.keys()
-        if given[name].shape != expected[name].shape
+        if _form(given[name]) != _form(expected[name])
     ]
     if missing or unexpected or mismatched:
         raise WeightsError(
@@ -59,6 +59,11 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
             mismatched=mismatched,
         )
     module.load_state_dict(given)
+
+
+def _form(tensor: Tensor) -> str:
+    # Whole numbers in the place of weights are a packed format that has to be unpacked, never cast.
+    return f"{tuple(tensor.shape)}{'' if tensor.is_floating_point() else f' of {tensor.dtype}'}"
 
 
 def _settled(name: str) -> str:
