@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import quote
@@ -28,6 +28,8 @@ from flux2flow.reporting.thumbnails import rejected_thumbnail
 
 THUMBNAIL_AREA, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 38_000, 390, 300
 """CSS pixels: formats get equal areas on the sheet, so that a leaderboard looks wide and a story tall."""
+
+SHEET_WIDTH, GAP, GROWTH = 1300, 28, 1.5
 
 LANGUAGES = {
     "ar": "العربية", "cs": "Čeština", "da": "Dansk", "de": "Deutsch", "el": "Ελληνικά", "en": "English",
@@ -162,16 +164,23 @@ def _sheets(report: Report, kept_back: Mapping[str, bytes]) -> list[Sheet]:
             (locale, tuple(placed.get((locale, format.id)) for format in formats))
             for locale in dict.fromkeys(scene.locale for scene in scenes)
         )
-        columns = tuple(Column(format, _thumbnail_width(format)) for format in formats)
         words = " · ".join(f"{axis} {value}" for axis, value in variant)
-        sheets.append(Sheet(entry, row, words, columns, lines))
+        sheets.append(Sheet(entry, row, words, _columns(formats), lines))
     return sheets
 
 
-def _thumbnail_width(format: Format) -> int:
+def _columns(formats: Sequence[Format]) -> tuple[Column, ...]:
+    """Size the columns; where few formats leave room, their pictures grow."""
+    widths = [_thumbnail_width(format) for format in formats]
+    growth = min(max((SHEET_WIDTH - GAP * len(widths)) / sum(widths), 1.0), GROWTH)
+    return tuple(
+        Column(format, round(min(width * growth, format.width))) for format, width in zip(formats, widths, strict=True)
+    )
+
+
+def _thumbnail_width(format: Format) -> float:
     ratio = format.width / format.height
-    width = min(math.sqrt(THUMBNAIL_AREA * ratio), THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT * ratio)
-    return round(min(width, format.width))
+    return min(math.sqrt(THUMBNAIL_AREA * ratio), THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT * ratio)
 
 
 def _cells(report: Report, kept_back: Mapping[str, bytes]) -> Iterator[Cell]:
