@@ -17,7 +17,7 @@ from flux2flow.typography.set_text import Typesetter
 
 BAR_SHARE = 0.62
 """Part of its row or column that a bar takes; the rest is air."""
-BAR_OF_LABEL = 1.9
+BAR_OF_LABEL = 2.1
 """A bar is at most so many times as thick as its label is high."""
 GAP = 0.5
 """Between a bar and its words, in em."""
@@ -27,8 +27,8 @@ LABEL_OF_COLUMN = 0.94
 """A column's label takes at most this part of the column's pitch."""
 CORNER = 0.08
 """A bar's corner radius as a part of its thickness."""
-SHORTEST_BAR = 0.22
-"""At least this part of the chart is left to the longest bar."""
+SHORTEST_BAR = 0.4
+"""At least this part of the chart is left to the longest bar: the picture of the numbers outweighs their words."""
 _UNBOUNDED = 1e6
 
 
