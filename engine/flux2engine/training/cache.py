@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    teacher = load_teacher(arguments.teacher).to(memory_format=torch.channels_last)
+    teacher = load_teacher(arguments.teacher)
     cut_outs = [c for c in read_cut_outs(arguments.cut_outs, arguments.names) if not is_held_out(c.name)]
     for index in range(*(int(part) for part in arguments.shards.split(":"))):
         path = shard_path(arguments.out, arguments.stage, index)

@@ -18,7 +18,7 @@ from PIL import Image
 from flux2engine.training.colours import RGB, companion, random_colour
 from flux2engine.training.products import CutOut, Identity, draw_identity, paint_identity
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]  # floating, (H, W) or broadcastable to it
 Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the picture
 
 SETS = ("seamless", "gradient", "two-tone", "bokeh", "paper", "arch", "disc", "curtain", "window")
@@ -220,7 +220,8 @@ def _cover(distance: Field) -> Field:
 
 def _ease(t: Field) -> Field:
     t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+    eased: Field = t * t * (3 - 2 * t)
+    return eased
 
 
 def _ellipse(easel: _Easel, cx: float, cy: float, rx: float, ry: float) -> Field:
@@ -228,7 +229,8 @@ def _ellipse(easel: _Easel, cx: float, cy: float, rx: float, ry: float) -> Field
     dx, dy = (easel.x - cx) / rx, (easel.y - cy) / ry
     radius = np.sqrt(dx * dx + dy * dy) + 1e-6
     slope = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2) / radius + 1e-6
-    return (radius - 1) / slope
+    distance: Field = (radius - 1) / slope
+    return distance
 
 
 def _soft_ellipse(easel: _Easel, cx: float, cy: float, rx: float, ry: float) -> Field:
@@ -287,10 +289,10 @@ def _paint_set(easel: _Easel, scene: Scene, rng: random.Random) -> None:
         t = {"vertical": easel.y / h + 0 * easel.x, "horizontal": easel.x / w + 0 * easel.y}.get(
             scene.gradient, 0.5 * (easel.x / w + easel.y / h)
         )
-        first, last = (_lit(c, 1 + 0.4 * (shade - 1), tint, 0.5 * amount) for c in (scene.backdrop, scene.second))  # type: ignore[arg-type]
+        first, last = (_lit(c, 1 + 0.4 * (shade - 1), tint, 0.5 * amount) for c in (scene.backdrop, scene.second))
         easel.canvas += first + (last - first) * _ease(t * 1.1 - 0.05)[..., None]
         return
-    easel.canvas += _lit(scene.backdrop, shade, tint, amount)  # type: ignore[arg-type]
+    easel.canvas += _lit(scene.backdrop, shade, tint, amount)
     if scene.set == "bokeh":
         _paint_bokeh(easel, scene, rng)
         return
@@ -300,7 +302,7 @@ def _paint_set(easel: _Easel, scene: Scene, rng: random.Random) -> None:
     _paint_wall(easel, scene, rng)
     front = (easel.y - horizon) / max(h - horizon, 1)
     if scene.set == "two-tone":
-        floor = _lit(scene.second, shade + 0.06 - 0.1 * np.clip(front, 0, 1), tint, amount)  # type: ignore[arg-type]
+        floor = _lit(scene.second, shade + 0.06 - 0.1 * np.clip(front, 0, 1), tint, amount)
         easel.blend(floor, _cover(horizon - easel.y + 0 * easel.x))
         easel.darken(0.14 * np.exp(-np.abs(easel.y - horizon) / (0.03 * u)) + 0 * easel.x)
         return
@@ -325,13 +327,15 @@ def _paint_wall(easel: _Easel, scene: Scene, rng: random.Random) -> None:
             def shape(dx: float, dy: float) -> Field:
                 straight = np.abs(easel.x - cx - dx) - half
                 round_ = np.hypot(easel.x - cx - dx, easel.y - top - dy) - half
-                return np.where(easel.y - dy < top, round_, straight + 0 * easel.y)
+                distance: Field = np.where(easel.y - dy < top, round_, straight + 0 * easel.y)
+                return distance
         else:
             radius, middle = rng.uniform(0.2, 0.3) * u, horizon - rng.uniform(0.12, 0.22) * u
             middle = max(middle, (0.52 if scene.empty == "top" else 0.2) * h)
 
             def shape(dx: float, dy: float) -> Field:
-                return np.hypot(easel.x - cx - dx, easel.y - middle - dy) - radius
+                distance: Field = np.hypot(easel.x - cx - dx, easel.y - middle - dy) - radius
+                return distance
 
         inside = _cover(shape(0, 0)) * below
         fall = 1.04 - 0.1 * np.clip(easel.y / horizon, 0, 1) + 0 * easel.x

@@ -105,7 +105,6 @@ def distill(
     torch.manual_seed(seed)
     autoencoder = TinyAutoencoder()
     module: nn.Module = autoencoder.decoder if part == "decoder" else autoencoder.encoder
-    module.to(memory_format=torch.channels_last)
     matrices, others = split_parameters(module, lambda name, _: ".conv." in name or ".pool." in name)
     optimiser, average = (
         Muon(matrices, [{"params": others, "lr": rate}], lr=rate / 2),
@@ -131,7 +130,7 @@ def distill(
         else:
             loss = encoder_loss(module(pixels), latents, cropped)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimiser.step()
         average.update(module, step + 1)

@@ -140,7 +140,7 @@ def box_psnr(picture: Pixels, case: Case) -> float:
     height, width = picture.shape[:2]
     left, top, right, bottom = case.scene.main.box
     region = np.s_[max(0, int(top * height)) : round(bottom * height), max(0, int(left * width)) : round(right * width)]
-    error = np.mean((picture[region].astype(np.float64) - case.truth[region]) ** 2)
+    error = float(np.mean((picture[region].astype(np.float64) - case.truth[region]) ** 2))
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 

@@ -320,7 +320,7 @@ def train(
         optimiser.scale_learning_rates(checkpoint.learning_rate(step, total, warm_up=150))
         loss = flow_loss(model, source.batch(step, BATCH_SIZE[stage]), generator, TIME_MU[stage])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         average.update(model, step + 1)

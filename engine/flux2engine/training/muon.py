@@ -26,7 +26,8 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     for _ in range(_ITERATIONS):
         gram = states @ states.T
         states = first * states + (second * gram + third * gram @ gram) @ states
-    return states if wide else states.T
+    result: Tensor = states if wide else states.T
+    return result
 
 
 class Muon(torch.optim.Optimizer):
@@ -78,7 +79,8 @@ class Muon(torch.optim.Optimizer):
         ahead = torch.lerp(gradient, state["momentum"], group["momentum"])
         update = orthogonalise(ahead.flatten(1))
         # Its elements have root mean square 1 / √(longer side): brought to 1, lr means the same everywhere.
-        return update.reshape(parameter.shape) * max(update.shape) ** 0.5
+        scaled: Tensor = update.reshape(parameter.shape) * max(update.shape) ** 0.5
+        return scaled
 
     def _adamw(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         state = self.state[parameter]
@@ -89,12 +91,14 @@ class Muon(torch.optim.Optimizer):
         state["first"].lerp_(gradient, 1 - first)
         state["second"].lerp_(gradient * gradient, 1 - second)
         deviation = (state["second"] / (1 - second ** state["step"])).sqrt_().add_(group["epsilon"])
-        return state["first"] / (1 - first ** state["step"]) / deviation
+        update: Tensor = state["first"] / (1 - first ** state["step"]) / deviation
+        return update
 
 
 def split_parameters(module: nn.Module, is_matrix: Callable[[str, Tensor], bool]) -> tuple[list[Tensor], list[Tensor]]:
     """Part a module's parameters into those for Muon and the others."""
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in module.named_parameters():
         (matrices if parameter.ndim >= 2 and is_matrix(name, parameter) else others).append(parameter)
     return matrices, others

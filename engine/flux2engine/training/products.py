@@ -11,6 +11,7 @@ import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,10 +104,10 @@ def _shift_hue(picture: Image.Image, shift: int) -> Image.Image:
     return shifted
 
 
-def _profile(name: str, rng: random.Random, y: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+def _profile(name: str, rng: random.Random, y: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """Half width of a package over its height (y from 0 at the top to 1), and where its cap ends."""
 
-    def smooth(low: float, high: float) -> NDArray[np.float32]:
+    def smooth(low: float, high: float) -> NDArray[Any]:
         t = np.clip((y - low) / max(high - low, 1e-3), 0, 1)
         return t * t * (3 - 2 * t)
 
@@ -178,18 +179,19 @@ def paint_package(name: str, rng: random.Random, side: int = 256) -> Image.Image
     return Image.fromarray((rgba * 255 + 0.5).astype(np.uint8))
 
 
-def _ornament(rng: random.Random, across: NDArray[np.float32], down: NDArray[np.float32]) -> NDArray[np.float32]:
+def _ornament(rng: random.Random, across: NDArray[Any], down: NDArray[Any]) -> NDArray[Any]:
     """Draw a wordless mark for a label: stripes, a disc, a diamond, or nothing."""
     kind = rng.choice(["stripe", "disc", "diamond", "lines", "none"])
+    mark: NDArray[Any] = np.zeros_like(across + down, dtype=bool)
     if kind == "stripe":
-        return (np.abs(down - 0.5) < rng.uniform(0.08, 0.2)).astype(np.float32) + 0 * across
-    if kind == "disc":
-        return ((across**2 + (down - 0.5) ** 2) < rng.uniform(0.05, 0.16)).astype(np.float32)
-    if kind == "diamond":
-        return ((np.abs(across) + np.abs(down - 0.5)) < rng.uniform(0.25, 0.45)).astype(np.float32)
-    if kind == "lines":
-        return ((np.sin(down * rng.uniform(15, 30)) > 0.4) & (np.abs(across) < 0.55)).astype(np.float32)
-    return np.zeros_like(across + down)
+        mark |= np.abs(down - 0.5) < rng.uniform(0.08, 0.2)
+    elif kind == "disc":
+        mark |= (across**2 + (down - 0.5) ** 2) < rng.uniform(0.05, 0.16)
+    elif kind == "diamond":
+        mark |= (np.abs(across) + np.abs(down - 0.5)) < rng.uniform(0.25, 0.45)
+    elif kind == "lines":
+        mark |= (np.sin(down * rng.uniform(15, 30)) > 0.4) & (np.abs(across) < 0.55)
+    return mark.astype(np.float32)
 
 
 def reference_picture(identity: Identity, side: int, rng: random.Random) -> Image.Image:

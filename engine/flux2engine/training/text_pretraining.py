@@ -126,8 +126,7 @@ class CaptionSource:
         rng = random.Random(f"{self.seed}/{step}")
         scenes = [self._scene(rng) for _ in range(size)]
         roles: list[tuple[Role, ...]] = [
-            rng.choice([(), ("main",), ("main", "other"), ("other", "main")]) if scene.main else ()
-            for scene in scenes  # type: ignore[misc]
+            rng.choice([(), ("main",), ("main", "other"), ("other", "main")]) if scene.main else () for scene in scenes
         ]
         texts = [caption(scene, rng, role) for scene, role in zip(scenes, roles, strict=True)]
         ids, counts = self.encoder.tokenize(texts)
@@ -205,7 +204,7 @@ def pretrain(
         optimiser.scale_learning_rates(checkpoint.learning_rate(step, steps))
         parts = losses(encoder, reader, source.batch(step, size))
         optimiser.zero_grad()
-        (6 * parts["colour"] + 6 * parts["nibble"] + 0.4 * parts["class"] + 0.3 * parts["language"]).backward()
+        (6 * parts["colour"] + 6 * parts["nibble"] + 0.4 * parts["class"] + 0.3 * parts["language"]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimiser.step()
         history.append(parts["colour"].item())

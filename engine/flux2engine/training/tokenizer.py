@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from flux2engine.training.captions import caption
+from flux2engine.training.captions import Role, caption
 from flux2engine.training.colours import NAMED
 from flux2engine.training.data import draw_scene
 from flux2engine.training.products import CutOut, read_cut_outs
@@ -49,11 +49,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 def sample_captions(cut_outs: Sequence[CutOut], count: int, seed: int) -> list[str]:
     """Draw captions of scenes as training sees them, and every name and colour once more."""
     rng = random.Random(seed)
-    texts = []
+    texts: list[str] = []
+    orders: list[tuple[Role, ...]] = [(), ("main",), ("other", "main"), ("main", "other", "extra")]
     for _ in range(count):
         with_object = rng.random() < 0.6
         scene = draw_scene(rng, 1.0, list(cut_outs), with_object)
-        roles = rng.choice([(), ("main",), ("other", "main"), ("main", "other", "extra")]) if with_object else ()
+        roles = rng.choice(orders) if with_object else ()
         texts.append(caption(scene, rng, roles))
     return texts + [f"a {cut_out.name} in {name}" for cut_out in cut_outs for name in rng.sample(list(NAMED), 4)]
 
