@@ -62,10 +62,11 @@ class _Search:
         self.good = tuple(place for place in self.every if place.penalty < SEVERE)
         length = len(paragraph.text)
         self.latin = paragraph.latin_like(0, length)
-        self.rise, fall = paragraph.rise(0, length), paragraph.fall(0, length)
-        # The room below the last baseline does not depend on whether this copy happens to have a ‘g’.
-        self.fall = max(fall, _descender(paragraph) if self.latin else -paragraph.zone[1])
-        self.leading = leading if self.latin else max(leading, self.rise + fall + _CLEARANCE)
+        self.rise, self.fall = paragraph.rise(0, length), paragraph.fall(0, length)
+        self.leading = leading if self.latin else max(leading, self.rise + self.fall + _CLEARANCE)
+        # The room above and below does not depend on whether this copy happens to have a ‘d’ or a ‘g’.
+        top, bottom = _extremes(paragraph)
+        self.rise, self.fall = max(self.rise, top), max(self.fall, -bottom)
         self.ceiling = max(_quantised(rule.maximum), rule.minimum)
         self.steps: list[str] = []
 
@@ -185,10 +186,15 @@ def _quantised(size: float) -> float:
     return math.floor(size / QUANTUM + 1e-9) * QUANTUM
 
 
-def _descender(paragraph: Paragraph) -> float:
+def _extremes(paragraph: Paragraph) -> tuple[float, float]:
+    """Give how high and how low the letters of the text's kind go in em, whichever of them it uses."""
+    top, bottom = paragraph.zone
+    if not paragraph.latin_like(0, len(paragraph.text)) or paragraph.text == paragraph.text.upper():
+        return top, bottom
     cut = paragraph.setting.stack.primary
-    ink = cut.ink(cut.font.get_nominal_glyph(ord("p")) or 0)
-    return max(-ink.bottom, 0.0) if ink else -cut.metrics.descender
+    glyphs = [cut.font.get_nominal_glyph(ord(letter)) for letter in "dlgpy"]
+    inks = [ink for glyph in glyphs if glyph and (ink := cut.ink(glyph))]
+    return max([top, *(ink.top for ink in inks)]), min([bottom, *(ink.bottom for ink in inks)])
 
 
 def _greedy(

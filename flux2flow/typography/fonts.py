@@ -78,8 +78,9 @@ class Cut:
 
         Unlike the ink of a copy text this stays the same from text to text, so that lines in a row share a baseline.
         """
-        inks = [self.ink(self.font.get_nominal_glyph(ord(letter)) or 0) for letter in _ZONE_LETTERS.get(script, "")]
-        if len(inks) == 2 and inks[0] and inks[1] and script in _ZONE_LETTERS:
+        glyphs = [self.font.get_nominal_glyph(ord(letter)) for letter in _ZONE_LETTERS.get(script, "")]
+        inks = [ink for glyph in glyphs if glyph and (ink := self.ink(glyph))]
+        if len(inks) == 2:
             return inks[0].top, min(inks[1].bottom, 0.0)
         return self.metrics.cap_height, 0.0
 

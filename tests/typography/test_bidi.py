@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-
 from flux2flow.typography import bidi
 
 UNICODE = Path("/usr/share/unicode")
@@ -136,7 +135,7 @@ def test_bracket_pairs_are_unicodes() -> None:
 
 
 def test_classes_differ_from_the_data_only_where_python_is_older() -> None:
-    """Every assigned character has its class; what this Python does not know is a symbol that then counts as a letter."""
+    """Every assigned character has its class; what this Python does not know is a rare symbol or mark."""
     wrong = []
     for line in lines_of(needs("extracted/DerivedBidiClass.txt")):
         codes, name = (part.strip() for part in line.split(";"))

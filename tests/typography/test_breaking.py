@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule
 from flux2flow.typography import breaking
 from flux2flow.typography.breaking import NOT_AT_END, NOT_AT_START, SEVERE, breaks
+
 from tests.typography.builder import lines, set_one
 
 SENTENCES = [
@@ -96,7 +96,7 @@ def test_names_stay_whole(text: str, name: str) -> None:
 )
 def test_what_belongs_together(text: str) -> None:
     """A number keeps its unit and its sign, a no-break space holds."""
-    assert [place.index for place in breaks(text, "fr")][0] >= len(text.split(" off")[0])
+    assert next(place.index for place in breaks(text, "fr")) >= len(text.split(" off")[0])
 
 
 def test_ordinary_words_do_break() -> None:

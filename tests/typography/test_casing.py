@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from flux2flow.typography import casing
 
 
@@ -48,5 +47,5 @@ def test_names_are_found_across_wide_spaces_and_beside_other_scripts() -> None:
 
 
 def test_tidy() -> None:
-    """Line ends are `\\n`, spaces single, edges clean; a no-break space is kept."""
+    r"""Line ends are `\\n`, spaces single, edges clean; a no-break space is kept."""
     assert casing.tidy("  a \t b \r\n  c\u00a0d\u2028e \n") == "a b\nc\u00a0d\ne"

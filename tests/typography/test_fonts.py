@@ -1,0 +1,137 @@
+"""Which file, which point of the design space, which face for which character."""
+
+from __future__ import annotations
+
+import pytest
+from flux2flow.domain.campaign import FontFile
+from flux2flow.domain.files import FileRef
+from flux2flow.errors import TypographyError
+from flux2flow.typography import fonts
+
+from tests.typography.builder import ARABIC, JAPANESE, LATIN, FontFiles, kit
+
+
+def static(weight: int | None) -> FontFile:
+    return FontFile("Face", FileRef("library", f"{weight}.ttf", f"{weight}"), (), weight)
+
+
+VARIABLE = FontFile("Face", FileRef("library", "v.ttf", "v"), (("opsz", 14, 14, 32), ("wght", 100, 400, 900)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "present", "expected"),
+    [
+        (400, (300, 500), 500),  # 400 looks at 500 first
+        (500, (400, 600), 400),
+        (450, (400, 500), 500),
+        (600, (400, 700), 700),
+        (650, (600, 900), 900),  # bolder first above 500
+        (300, (200, 400), 200),  # lighter first below 400
+        (700, (400, 700), 700),
+        (900, (400, 700), 700),
+    ],
+)
+def test_nearest_weight_as_css_chooses(weight: int, present: tuple[int, ...], expected: int) -> None:
+    """The static file that CSS Fonts 4 would take."""
+    assert fonts.nearest_weight([static(own) for own in present], weight).weight == expected
+
+
+def test_a_variable_font_is_preferred() -> None:
+    """A weight axis beats static files."""
+    assert fonts.nearest_weight([static(700), VARIABLE], 700) is VARIABLE
+
+
+@pytest.mark.parametrize(
+    ("weight", "optical", "expected"),
+    [(650, 20, {"opsz": 20, "wght": 650}), (1000, 72, {"opsz": 32, "wght": 900}), (50, 8, {"opsz": 14, "wght": 100})],
+)
+def test_location_is_clamped(weight: int, optical: float, expected: dict[str, float]) -> None:
+    """Weight and optical size stay inside their axes."""
+    assert dict(fonts.location(VARIABLE, weight, optical)) == expected
+
+
+def test_weight_changes_the_letters() -> None:
+    """A bolder location has wider ink: the axis really reaches HarfBuzz."""
+    light, bold = (fonts.stack((LATIN,), weight, 32, kit(), FontFiles()).primary for weight in (300, 800))
+    glyph = light.font.get_nominal_glyph(ord("H"))
+    thin, thick = light.ink(glyph), bold.ink(glyph)
+    assert thin is not None
+    assert thick is not None
+    assert thick.right - thick.left > thin.right - thin.left
+
+
+def test_metrics_are_the_fonts_own() -> None:
+    """Cap height and x-height in em, as Inter's OS/2 table states them (1490 and 1118 of 2048)."""
+    metrics = fonts.stack((LATIN,), 400, 14, kit(), FontFiles()).primary.metrics
+    assert metrics.cap_height == pytest.approx(1490 / 2048)
+    assert metrics.x_height == pytest.approx(1118 / 2048)
+    assert metrics.descender < 0 < metrics.ascender
+
+
+def test_unknown_family_names_what_there_is() -> None:
+    """The message says which family is missing and which the kit has."""
+    with pytest.raises(TypographyError, match=r"‘Comic’ \(it has: Inter, Noto Sans Arabic, Noto Sans JP\)"):
+        fonts.stack(("Comic",), 400, 14, kit(), FontFiles())
+
+
+def test_bytes_that_are_no_font() -> None:
+    """HarfBuzz accepts anything silently; here it is refused."""
+    junk = FontFile("Junk", FileRef("project", "junk.ttf", "junk"))
+    with pytest.raises(TypographyError, match="no usable font"):
+        fonts.stack(("Junk",), 400, 14, (junk,), FontFiles(**{"junk.ttf": b"not a font"}))
+
+
+def assigned(text: str, *families: str) -> str:
+    """One letter per character: the initial of the family that sets it (J for Noto Sans JP)."""
+    stack = fonts.stack(families, 400, 14, kit(), FontFiles())
+    initials = {LATIN: "I", ARABIC: "A", JAPANESE: "J"}
+    return "".join(initials[stack.cuts[number].reference.font.family] for number in stack.assign(text))
+
+
+@pytest.mark.parametrize(
+    ("families", "text", "expected"),
+    [
+        ((LATIN, JAPANESE), "Light 光", "IIIIIIJ"),
+        ((JAPANESE, LATIN), "Light 光", "JJJJJJJ"),  # the first family has Latin too
+        ((LATIN, JAPANESE), "光、影", "JJJ"),
+        ((LATIN, JAPANESE), "光.", "JJ"),  # a full stop follows the letter before it
+        ((LATIN, JAPANESE), "(光)", "IJI"),  # brackets come in pairs
+        ((ARABIC, JAPANESE), "ضوء 光", "AAAAJ"),
+        ((ARABIC, JAPANESE), "光، ضوء", "JAJAAA"),  # only the Arabic face has the comma
+        ((ARABIC, LATIN), "ضوء Aurora", "AAAAAAAAAA"),  # this Arabic face brings its own Latin
+        ((LATIN, ARABIC), "é", "I"),
+        ((LATIN, ARABIC), "e\u0301", "II"),  # a letter and its mark stay together
+    ],
+)
+def test_assignment(families: tuple[str, ...], text: str, expected: str) -> None:
+    """Fallback goes by grapheme cluster; spaces and lone punctuation follow their neighbour."""
+    assert assigned(text, *families) == expected
+
+
+def test_faces_are_read_once() -> None:
+    """A face is made once per digest, whatever the number of scenes."""
+    files = FontFiles()
+    fonts.stack((LATIN,), 431, 14, kit(), files)
+    before = files.reads
+    fonts.stack((LATIN,), 432, 14, kit(), files)
+    assert files.reads == before
+
+
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest face goes, with its cuts, when there are too many."""
+    monkeypatch.setattr(fonts, "MAX_FACES", 1)
+    cache = fonts.FaceCache()
+    latin, arabic = kit()[:2]
+    for font in (latin, arabic):
+        cache.cut(fonts.FontInstance(font, fonts.location(font, 400, 14)), FontFiles())
+    assert len(cache._faces) == 1
+    assert {key.font.family for key in cache._cuts} == {ARABIC}
+
+
+def test_zones() -> None:
+    """Arabic letters stand lower than capitals, kanji reach below the baseline."""
+    latin, arabic, japanese = fonts.stack((LATIN, ARABIC, JAPANESE), 400, 14, kit(), FontFiles()).cuts
+    assert latin.zone("Latn") == (latin.metrics.cap_height, 0.0)
+    assert sum(arabic.zone("Arab")) < sum(latin.zone("Latn"))
+    assert japanese.zone("Hani")[1] < 0 < japanese.zone("Hani")[0]
+    assert latin.zone("Hani") == latin.zone("Latn")  # a face without kanji falls back on its capitals
