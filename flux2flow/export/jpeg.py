@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
@@ -10,6 +11,9 @@ from flux2flow.domain.format import Media
 from flux2flow.export.color_profile import srgb_profile
 from flux2flow.export.measuring import Attempt, best_quality, budget_of, picture_of
 from flux2flow.export.provenance import xmp_packet
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 TARGET_QUALITY = 92
 """Where more bytes show nothing more."""
@@ -33,12 +37,17 @@ class JpegExporter:
         packet = xmp_packet(metadata)
 
         def encoded(quality: int) -> bytes:
-            out = io.BytesIO()
-            picture.save(
-                out, "JPEG", quality=quality, subsampling=0, optimize=True, icc_profile=srgb_profile(), xmp=packet
-            )
-            return out.getvalue()
+            try:
+                return _encoded(picture, quality, packet, optimize=True)
+            except OSError:  # Pillow's buffer for optimised tables is too small for a picture that is all noise
+                return _encoded(picture, quality, packet, optimize=False)
 
         quality, data, fits, tried = best_quality(encoded, FLOOR_QUALITY, TARGET_QUALITY, budget_of(max_bytes))
         notes = (f"jpeg 4:4:4 at quality {quality}: {len(data):,} bytes ({tried} encoded)",)
         return Attempt(EncodedFile("jpeg", data, quality, notes), fits)
+
+
+def _encoded(picture: Image, quality: int, packet: bytes, *, optimize: bool) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=quality, subsampling=0, optimize=optimize, icc_profile=srgb_profile(), xmp=packet)
+    return out.getvalue()

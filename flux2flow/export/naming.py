@@ -36,10 +36,19 @@ def asset_path(scene: Scene, media: Media) -> str:
 
 def slug(text: str) -> str:
     """Return `text` if it is a safe file name everywhere, else what is left of it with a hash of the whole."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    if plain == text and len(plain) <= _LONGEST and plain not in _DEVICES and not _looks_hashed(plain):
+    plain = _plain(text)
+    if plain and plain == text and len(plain) <= _LONGEST and plain not in _DEVICES and not _looks_hashed(plain):
         return plain
+    return _hashed(plain, text)
+
+
+def _plain(text: str) -> str:
+    """Return what is left of a text in lower-case ASCII letters, digits and single hyphens."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")
+
+
+def _hashed(plain: str, text: str) -> str:
     # surrogatepass: a key read from JSON may hold half a surrogate pair
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
     kept = plain[: _LONGEST - _HASH - 1].strip("-")
@@ -53,4 +62,4 @@ def _looks_hashed(plain: str) -> bool:
 
 def _locale(locale: str) -> str:
     """Keep a language tag in its canonical case: two canonical tags never differ by case alone."""
-    return locale if _LANGUAGE_TAG.match(locale) and locale not in _DEVICES else slug(locale)
+    return locale if _LANGUAGE_TAG.match(locale) and locale not in _DEVICES else _hashed(_plain(locale), locale)
