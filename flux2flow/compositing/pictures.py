@@ -1,6 +1,6 @@
 """Placed pictures and logos → pixels: decoded by their gates, scaled in linear light, laid over the canvas.
 
-A standing picture is set with its ink on the ground and gets its contact shadow first. Chooses no place or size.
+A standing picture gets its contact shadow first, where its ink ends. Chooses no place or size.
 """
 
 from __future__ import annotations
@@ -24,16 +24,13 @@ _scaled: Recent[npt.NDArray[np.uint8]] = Recent(_REMEMBERED)
 
 
 def paint_picture(layer: PlacedPicture, pixels: Pixels, files: FileSource) -> None:
-    """Paint a picture into its box, clipped; a standing one on the bottom edge, after its shadow."""
+    """Paint a picture into its box, clipped; a standing one after its shadow."""
     box = PixelBox.nearest(layer.box)
     picture = scaled_picture(layer.picture, box.width, box.height, files)
-    clip = PixelBox.nearest(layer.clip)
     if layer.shadow is not None:
-        below = _empty_rows_below(picture)
-        box = PixelBox(box.left, box.top + below, box.right, box.bottom + below)
-        paint_contact_shadow(pixels, picture[:, :, 3], box.left, box.bottom - below, layer.shadow)
-        clip = PixelBox(clip.left, clip.top, clip.right, clip.bottom + below)
-    _lay_over(picture, box, clip, pixels)
+        ground = box.bottom - _empty_rows_below(picture)
+        paint_contact_shadow(pixels, picture[:, :, 3], box.left, ground, layer.shadow)
+    _lay_over(picture, box, PixelBox.nearest(layer.clip), pixels)
 
 
 def paint_logo(layer: PlacedLogo, pixels: Pixels, files: FileSource) -> None:

@@ -6,6 +6,7 @@ Every decoder error leaves as a GateError. Refuses to know what a picture is for
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,14 +101,42 @@ def _check_size(width: int, height: int) -> None:
         raise GateError(f"{width}×{height} pixels; {limit}")
 
 
+class _Quiet:
+    """Silences Pillow's warnings about odd files, except the one about bombs, which becomes an error.
+
+    `warnings.catch_warnings` is not made for threads: the first one in and the last one out share a single one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._catching = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        from PIL import Image
+
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._catching = warnings.catch_warnings()
+                self._catching.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._catching.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
 @contextmanager
 def _translated(doing: str) -> Iterator[None]:
     """Turn whatever Pillow raises or warns of into a GateError."""
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with _QUIET:
         try:
             yield
         except GateError:

@@ -95,11 +95,15 @@ def test_it_keeps_the_hue_of_the_ground_and_is_never_black() -> None:
     assert linear[0] > linear[1] > linear[2]
 
 
-def test_the_ink_stands_on_the_boxs_bottom_whatever_its_file_leaves_below() -> None:
-    for margin in (0, 11, 30):
-        picture = painted(ContactShadow(-45, 50), picture=bottle(margin))
-        red = (picture[:, :, 0] > 200) & (picture[:, :, 1] < 40)
-        assert np.flatnonzero(red.any(axis=1))[-1] == GROUND - 1
+@pytest.mark.parametrize("margin", [0, 11, 30])
+def test_the_shadow_meets_the_ink_whatever_its_file_leaves_below(margin: int) -> None:
+    """The picture stays where the layout put it; the ground is where its ink ends, not where its file does."""
+    picture = painted(ContactShadow(-45, 50), picture=bottle(margin))
+    red = (picture[:, :, 0] > 200) & (picture[:, :, 1] < 40)
+    assert np.flatnonzero(red.any(axis=1))[-1] == GROUND - margin - 1
+    below = picture[GROUND - margin : GROUND - margin + 30, 200, 1]
+    assert below[0] < 150
+    assert below[-1] > 205
 
 
 def test_an_arched_foot_is_shaded_along_its_arc() -> None:

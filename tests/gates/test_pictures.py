@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +213,14 @@ def test_hostile_pictures_are_refused_or_decoded_never_crash(folder: str) -> Non
             assert facts.width * facts.height <= pictures.MAX_PIXELS
     assert len(refused) >= 21
     assert all(Path(name).suffix in (".png", ".jpg") for name in passed)
+
+
+def test_many_threads_leave_the_warning_filters_as_they_were() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(quarters(), "JPEG", exif=exif)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: pictures.inspect(data, "a.jpg"), range(200)))
+    assert len(set(results)) == 1
+    assert list(warnings.filters) == before
