@@ -18,7 +18,6 @@ from flux2flow.domain.files import FileRef
 from flux2flow.domain.measures import PixelSize
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
 from flux2flow.errors import GenerationError
-from flux2flow.gates.pictures import decode_rgba
 from flux2flow.interfaces import BackendEntry, FileSource, Painted, PaintStep
 
 if TYPE_CHECKING:
@@ -78,11 +77,13 @@ class NanoBackend:
     def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
         """Paint the requests; yields a step at a time. Raises GenerationError."""
         pipeline = self._loaded()
+        from flux2engine.memory import fixed_threads
+
         for number, request in enumerate(requests):
             begun = time.perf_counter()
             pictures = [_picture(files, reference.picture.file) for reference in request.references]
             base = _picture(files, request.base) if request.base else None
-            with _translated(self._folder), _fixed_threads(self._threads):
+            with _translated(self._folder), fixed_threads(self._threads):
                 states = pipeline.run(
                     [request.prompt],
                     request.size.width,
@@ -99,9 +100,11 @@ class NanoBackend:
         self, number: int, request: PlateRequest, states: Iterator[State], begun: float
     ) -> Iterator[PaintStep | Painted]:
         """Turn the engine's states into steps and the finished plate; the threads are fixed while it computes."""
+        from flux2engine.memory import fixed_threads
+
         pixels = None
         while True:
-            with _translated(self._folder), _fixed_threads(self._threads):
+            with _translated(self._folder), fixed_threads(self._threads):
                 state = next(states, None)
             if state is None:
                 break
@@ -122,10 +125,13 @@ class NanoBackend:
         if self._pipeline is None:
             folder = self._folder or nano_folder()
             try:
+                from flux2engine.memory import fixed_threads
                 from flux2engine.pipeline import Flux2Pipeline
             except ImportError as error:
+                if (error.name or "").startswith("flux2engine"):
+                    raise  # ours to mend, not the user's
                 raise GenerationError(f"{NAME} needs PyTorch, which cannot be loaded ({error}); {_INSTALL}") from error
-            with _translated(folder), _fixed_threads(self._threads):
+            with _translated(folder), fixed_threads(self._threads):
                 self._pipeline = Flux2Pipeline.from_folder(folder, device="cpu")
         return self._pipeline
 
@@ -165,6 +171,8 @@ def _digest(folder: Path) -> str:
 def _picture(files: FileSource, file: FileRef) -> Image.Image:
     from PIL import Image
 
+    from flux2flow.gates.pictures import decode_rgba
+
     width, height, pixels = decode_rgba(files.read(file))
     return Image.frombytes("RGBA", (width, height), pixels)
 
@@ -181,16 +189,3 @@ def _translated(folder: Path | None) -> Iterator[None]:
         raise GenerationError(f"the model {NAME}{where} cannot be used: {error}") from error
     except EngineError as error:
         raise GenerationError(f"{NAME} cannot paint this plate: {error}") from error
-
-
-@contextmanager
-def _fixed_threads(threads: int) -> Iterator[None]:
-    """Compute with a fixed number of threads: another number adds in another order and gives other pixels."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -26,7 +26,7 @@ def problems(made: CampaignBundle, limits: BackendLimits = LIMITS) -> tuple[Diag
 
 
 def one(made: CampaignBundle) -> Diagnostic:
-    """The only diagnostic."""
+    """Give the only diagnostic."""
     (found,) = problems(made)
     return found
 
