@@ -19,6 +19,7 @@ from flux2engine.training.evaluate import SHIPPED, Results, delta_e_2000, load, 
 from flux2engine.training.products import is_held_out
 
 PROMPTS, SIDE = 8, 128
+VALUES = ("#14234d", "#f7eed8", "#c8694a")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,7 +52,7 @@ def test_untrained_weights_fail_both(tmp_path: Path) -> None:
     assert len(results.missed) >= 2
 
 
-@pytest.mark.parametrize("value", ["#14234d", "#f7eed8", "#c8694a"])
+@pytest.mark.parametrize("value", VALUES)
 def test_it_reads_values_in_the_planners_words(nano: Flux2Pipeline, value: str) -> None:
     """A plate's wall comes out nearer to the asked value than to the two others."""
     prompt = (
@@ -72,8 +73,8 @@ def test_it_reads_values_in_the_planners_words(nano: Flux2Pipeline, value: str) 
 def test_the_free_side_is_free(nano: Flux2Pipeline, free: str, taken: str) -> None:
     """The podium stands on the other side: there the picture has edges, on the free side it has none."""
     prompt = (
-        f"A seamless studio floor with a round podium on the {taken}, soft light from above, backdrop in cream (#f7eed8), "
-        f"podium in deep teal (#0f4c5c), empty clean space on the {free} for text, product photography, eye level."
+        f"A seamless studio floor with a round podium on the {taken}, soft light from above, backdrop in cream "
+        f"(#f7eed8), podium in deep teal (#0f4c5c), empty clean space on the {free} for text, product photography."
     )
     (picture,) = nano.generate([prompt], 256, 128, [3])
     luminance = picture.astype(float).mean(-1)
@@ -104,8 +105,8 @@ def test_its_tokenizer_keeps_values_apart() -> None:
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     assert tokenizer.encode("#0f4c5c").tokens[-6:] == list("0f4c5c")
     prompt = (
-        "Image 1 is the product, a bottle; image 2 is a style reference. The product from image 1 stands on the podium, a "
-        "seamless studio backdrop with a smooth floor, soft morning light from the left, backdrop in warm sand (#e8d5b5), "
-        "floor in warm sand (#e8d5b5), empty clean space on the left for text, product photography, eye level."
+        "Image 1 is the product, a bottle; image 2 is a style reference. The product from image 1 stands on the podium, "
+        "a seamless studio backdrop with a smooth floor, soft morning light from the left, backdrop in warm sand "
+        "(#e8d5b5), floor in warm sand (#e8d5b5), empty clean space on the left for text, product photography, eye level."
     )
     assert len(tokenizer.encode(prompt).ids) <= 96
