@@ -7,8 +7,9 @@ descenders, stand in its middle.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.layout import Glyph, GlyphRun, PlacedLine, PlacedText
@@ -17,10 +18,16 @@ from flux2flow.domain.scene import Align, FitRule, TextDirection, Type, Vertical
 from flux2flow.interfaces import FileSource
 from flux2flow.typography import casing
 from flux2flow.typography.fitting import Fitted, Frame, fit
-from flux2flow.typography.fonts import has_optical_size, stack
+from flux2flow.typography.fonts import FontStack, has_optical_size, stack
 from flux2flow.typography.shaping import Paragraph, Setting, ShapedLine
 
-OPTICAL_SIZES = (8.0, 144.0)  # what the registered axis commonly spans; each font clamps to its own range
+OPTICAL_SIZES = tuple(
+    map(
+        float,
+        (8, 9, 10, 11, 12, 14, 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100, 112, 128, 144),
+    )
+)
+"""Sizes at which optical axes are set: an eighth apart at most, which no eye tells, so that shaping is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,14 @@ class Typesetter:
     language: str
     direction: TextDirection
     unbroken: tuple[str, ...] = ()
+    _stacks: dict[tuple[tuple[str, ...], int, float], FontStack] = field(default_factory=dict, compare=False)
 
     def paragraph(self, text: str, type: Type, optical_size: float) -> Paragraph:
         """Shape a text in a style; `text` is set as it stands (see `words`)."""
-        faces = stack(type.families, type.weight, optical_size, self.fonts, self.files)
+        key = (type.families, type.weight, optical_size)
+        if key not in self._stacks:
+            self._stacks[key] = stack(*key, self.fonts, self.files)
+        faces = self._stacks[key]
         base = 1 if self.direction == "rtl" else 0
         return Paragraph.of(text, Setting(faces, self.language, base, type.tracking, type.features))
 
@@ -108,7 +119,7 @@ def inside(box: Box, width: float, height: float, align: Align, vertical: Vertic
 
 
 def _optical(size: float) -> float:
-    return float(round(min(max(size, OPTICAL_SIZES[0]), OPTICAL_SIZES[1])))
+    return OPTICAL_SIZES[max(bisect_right(OPTICAL_SIZES, size) - 1, 0)]
 
 
 def _first_baseline(fitted: Fitted, box: Box, vertical: Vertical) -> float:

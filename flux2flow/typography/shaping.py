@@ -7,7 +7,7 @@ nothing about boxes and pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import uharfbuzz as hb
@@ -133,6 +133,7 @@ class Paragraph:
         self._advance = [0.0] * len(text)
         self._lead, self._trail = list(self._advance), list(self._advance)
         self._tops, self._bottoms = list(self._advance), list(self._advance)
+        self._lines: dict[tuple[int, int], ShapedLine] = {}
         self._measure()
 
     @classmethod
@@ -168,6 +169,11 @@ class Paragraph:
     def line(self, start: int, stop: int) -> ShapedLine:
         """Shape one line exactly: its own white space, its own order, a hyphen where a soft one became its end."""
         stop = self.visible(start, stop)
+        if (start, stop) not in self._lines:
+            self._lines[start, stop] = self._line(start, stop)
+        return self._lines[start, stop]
+
+    def _line(self, start: int, stop: int) -> ShapedLine:
         text = self.text
         if stop > start and text[stop - 1] == SOFT_HYPHEN:
             text = f"{text[: stop - 1]}-{text[stop:]}"
@@ -201,13 +207,14 @@ class Paragraph:
         return all(script in ("Latn", "Grek", "Cyrl", "Armn", "Cher") for script in self._scripts[start:stop])
 
     def _items(self, start: int, stop: int, levels: Sequence[int]) -> list[Item]:
-        items: list[Item] = []
-        for index in range(start, stop):
-            item = Item(index, index + 1, self._cuts[index], self._scripts[index], levels[index - start])
-            if items and (items[-1].cut, items[-1].script, items[-1].level) == (item.cut, item.script, item.level):
-                item = replace(item, start=items.pop().start)
-            items.append(item)
-        return items
+        keys = list(zip(self._cuts[start:stop], self._scripts[start:stop], levels, strict=True))
+        edges = [place for place in range(1, len(keys)) if keys[place] != keys[place - 1]]
+        firsts, lasts = [0, *edges], [*edges, len(keys)]
+        return [
+            Item(start + first, start + last, *keys[first])
+            for first, last in zip(firsts, lasts, strict=True)
+            if last > first
+        ]
 
     def _run(self, text: str, item: Item) -> ShapedRun:
         setting, cut = self.setting, self.setting.stack.cuts[item.cut]
