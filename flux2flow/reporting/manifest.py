@@ -10,6 +10,7 @@ from typing import Any
 
 from flux2flow.domain.asset import Asset
 from flux2flow.domain.finding import Finding
+from flux2flow.domain.measures import Box
 from flux2flow.domain.plan import PlannedPlate
 from flux2flow.domain.plate import Plate
 from flux2flow.domain.report import Report
@@ -138,6 +139,8 @@ def _asset(asset: Asset, scene: Scene) -> dict[str, Any]:
         "variant": dict(scene.variant),
         "plate": asset.plate,
         "plate_key": asset.plate_key,
+        "crop": _box(scene.plate.crop),
+        "mirrored": scene.plate.flip,
         "enlargement": round(asset.enlargement, 4),
         "findings": [finding_document(finding) for finding in asset.findings],
         "fits": [{"layer": layer, "size": round(size, 3), "lines": lines} for layer, size, lines in asset.fits],
@@ -147,7 +150,6 @@ def _asset(asset: Asset, scene: Scene) -> dict[str, Any]:
 
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return one finding as plain values; its box is [x, y, width, height] in pixels of the picture."""
-    box = finding.box
     return {
         "check": finding.check,
         "level": finding.level,
@@ -156,5 +158,9 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "measured": finding.measured,
         "limit": finding.limit,
         "remedy": finding.remedy,
-        "box": None if box is None else [round(side, 2) for side in (box.x, box.y, box.width, box.height)],
+        "box": None if finding.box is None else _box(finding.box),
     }
+
+
+def _box(box: Box) -> list[float]:
+    return [round(side, 2) for side in (box.x, box.y, box.width, box.height)]

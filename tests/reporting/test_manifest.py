@@ -32,6 +32,8 @@ def test_every_asset_is_there_with_its_place_and_its_findings() -> None:
     assert (kept["path"], kept["released"], kept["findings"][0]["check"]) == (None, False, "contrast")
     assert kept["findings"][0]["box"] == [24.0, 85.0, 18.0, 22.5]
     assert (warned["released"], warned["locale"], warned["row"]) == (True, "de", "dew-serum")
+    arabic = next(asset for asset in assets.values() if asset["locale"] == "ar" and asset["width"] == 300)
+    assert (warned["mirrored"], arabic["mirrored"], arabic["crop"]) == (False, True, [0, 0, 300, 250])
     assert warned["fits"] == [
         {"layer": "headline", "size": 31.5, "lines": 2},
         {"layer": "cta", "size": 14.0, "lines": 1},

@@ -12,13 +12,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from flux2flow.cli.console import console
 from flux2flow.cli.text import visible
 from flux2flow.errors import EXIT_NOT_MADE, EXIT_OK, Flux2FlowError
+
+if TYPE_CHECKING:
+    from flux2flow.interfaces import BackendEntry
 
 Verdict = Literal["ok", "note", "lack"]
 _SHOWN: dict[Verdict, tuple[str, str]] = {"ok": ("ok", "green"), "note": ("note", "yellow"), "lack": ("LACKS", "red")}
@@ -129,6 +132,18 @@ def _disk(folder: Path) -> Examined:
     )
 
 
+def _backend(name: str, entry: BackendEntry) -> Examined:
+    """Ask a backend who it is: that finds its weights and loads none."""
+    try:
+        identity = entry.create().identity()
+    except Flux2FlowError as error:
+        return Examined(
+            f"backend {name}", "note", str(error), "campaigns that name another model are not touched by this"
+        )
+    weights = f", weights {identity.weights_digest[:12]}…" if identity.weights_digest else ", no weights needed"
+    return Examined(f"backend {name}", "ok", f"{identity.variant}{weights}")
+
+
 def _registry(plugins: bool) -> Iterator[Examined]:
     from flux2flow.plugins import registry
 
@@ -139,5 +154,6 @@ def _registry(plugins: bool) -> Iterator[Examined]:
         return
     names = ", ".join(f"{plugin.name} {plugin.version}" for plugin in found.plugins)
     yield Examined("plugins", "ok", names or "none")
-    yield Examined("image backends", "ok", ", ".join(sorted(found.backends)))
+    for name, entry in sorted(found.backends.items()):
+        yield _backend(name, entry)
     yield Examined("checks", "ok", str(len(found.checks)))
