@@ -11,9 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="the engine extra is not installed")
-
+import torch
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.measures import PixelSize
@@ -26,7 +24,6 @@ from PIL import Image
 
 import flux2engine.errors
 from flux2engine.errors import EngineError
-from tests.engine.conftest import model_folder, tokenizer  # noqa: F401 - fixtures
 
 
 def drawing(color: tuple[int, int, int, int]) -> bytes:
@@ -65,12 +62,12 @@ def paint(backend: NanoBackend, request: PlateRequest) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def backend(model_folder: Path) -> NanoBackend:  # noqa: F811
-    """Return a backend over the small model."""
-    return NanoBackend(model_folder)
+def backend(model_folder: Path) -> NanoBackend:
+    """Return a backend over the small model; one thread, as so small a model has no work for two."""
+    return NanoBackend(model_folder, threads=1)
 
 
-def test_it_is_a_backend(model_folder: Path) -> None:  # noqa: F811
+def test_it_is_a_backend(model_folder: Path) -> None:
     """Under its name, with its limits."""
     made = nano_entry(model_folder)
     assert (made.name, made.limits) == ("nano", LIMITS)
@@ -97,7 +94,7 @@ def test_five_paintings_are_the_same_bytes_whatever_stands_beside_them(backend: 
     assert len(seen) == len(others) + 1
 
 
-def test_the_thread_count_is_kept_and_given_back(model_folder: Path) -> None:  # noqa: F811
+def test_the_thread_count_is_kept_and_given_back(model_folder: Path) -> None:
     """It is part of the identity, and no business of whoever called."""
     before = torch.get_num_threads()
     backend = NanoBackend(model_folder, threads=1)
@@ -109,7 +106,7 @@ def test_the_thread_count_is_kept_and_given_back(model_folder: Path) -> None:  #
     assert NanoBackend(model_folder).identity() == replace(backend.identity(), threads=2)
 
 
-def test_the_identity_names_the_weights(model_folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_identity_names_the_weights(model_folder: Path, tmp_path: Path) -> None:
     """It changes with any byte of them, and is not computed twice for the same files."""
     copy = tmp_path / "model"
     shutil.copytree(model_folder, copy)
@@ -142,7 +139,7 @@ def test_the_digest_is_hashed_again_only_when_a_file_changes(
     assert len(calls) == 2
 
 
-def test_the_identity_needs_no_torch(model_folder: Path) -> None:  # noqa: F811
+def test_the_identity_needs_no_torch(model_folder: Path) -> None:
     """A second render that paints nothing loads nothing."""
     code = (
         "import sys; from pathlib import Path; from flux2flow.generation.flux2 import NanoBackend;"
@@ -153,7 +150,7 @@ def test_the_identity_needs_no_torch(model_folder: Path) -> None:  # noqa: F811
     assert (result.stdout.strip(), result.returncode) == ("False", 0), result.stderr
 
 
-def test_without_torch_the_remedy_is_said(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_without_torch_the_remedy_is_said(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is an extra."""
     for name in [name for name in sys.modules if name.startswith("flux2engine.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -191,7 +188,7 @@ def test_every_engine_error_is_mapped_at_the_door() -> None:
         raise ZeroDivisionError
 
 
-def test_a_folder_without_a_model_is_said(tmp_path: Path, model_folder: Path) -> None:  # noqa: F811
+def test_a_folder_without_a_model_is_said(tmp_path: Path, model_folder: Path) -> None:
     """Which file, and what to do."""
     with pytest.raises(GenerationError, match=r"model\.json"):
         NanoBackend(tmp_path).identity()
