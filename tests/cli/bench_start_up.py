@@ -1,4 +1,4 @@
-"""Print how long `flux2flow --help` takes: `python tests/cli/bench_start_up.py`. The goal is 0.3 s; tests assert causes."""
+"""Print how long `flux2flow --help` takes. The goal is 0.3 s; the tests assert causes, not seconds."""
 
 from __future__ import annotations
 
