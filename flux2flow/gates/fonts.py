@@ -82,8 +82,15 @@ def _sanitise(sfnt: bytes) -> None:
         path = Path(folder) / "font"
         path.write_bytes(sfnt)
         try:
-            verdict = ots.sanitize(str(path), str(path) + ".out", capture_output=True)
-        except (OSError, subprocess.SubprocessError) as error:
+            verdict = subprocess.run(
+                [ots.OTS_SANITIZE, path, path.with_suffix(".out")],
+                capture_output=True,
+                timeout=SANITISER_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GateError(f"checking the font took more than {SANITISER_SECONDS:g} s") from error
+        except OSError as error:
             raise GateError(f"the font sanitiser cannot run: {error}") from error
     if verdict.returncode != 0:
         lines = verdict.stderr.decode("utf-8", "replace").strip().splitlines()

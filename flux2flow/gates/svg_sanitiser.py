@@ -128,7 +128,7 @@ class _Copier:
         for name, value in source.attrib.items():
             self._attribute(copy, name, value)
         if tag == "style":
-            copy.text = allow.style_text("".join(source.itertext()))
+            copy.text = allow.style_sheet("".join(source.itertext()))
             return copy
         if tag == "use":
             self._uses += 1

@@ -59,16 +59,19 @@ def rasterise(data: bytes, width: int, height: int) -> bytes:
 
 def draw_confined(source: bytes, width: int, height: int) -> tuple[str, bytes]:
     """Draw SVG source as it is in a confined child; returns the child's confinement status and a PNG."""
-    program = str(Path(__file__).with_name("raster_child.py"))
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-S", program, _resvg_folder(), str(width), str(height)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_child_environment(),
-        cwd=Path(sys.executable).anchor,
-        close_fds=True,
-    )
+    program = str(Path(__file__).resolve().with_name("raster_child.py"))
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", program, _resvg_folder(), str(width), str(height)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_child_environment(),
+            cwd=Path(sys.executable).anchor,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise GateError(f"the process that draws SVG files cannot be started: {error}") from error
     answer = _converse(child, source, limit=width * height * 4 + 1_000_000)
     head, _, body = answer.partition(b"\n")
     verdict, _, status = head.decode("utf-8", "replace").partition(" ")
@@ -118,7 +121,7 @@ def _resvg_folder() -> str:
     spec = importlib.util.find_spec("resvg_py")
     if spec is None or spec.origin is None:
         raise GateError("SVG files need the package resvg-py: install flux2flow again")
-    return str(Path(spec.origin).parent.parent)
+    return str(Path(spec.origin).resolve().parent.parent)
 
 
 def _child_environment() -> dict[str, str]:

@@ -156,6 +156,8 @@ MARKERS = (
         ("<style>@font-face { src: url(x) }</style>", "@-rule"),
         ("<style>rect { fill: image-set('x.png' 1x) }</style>", "load"),
         ("<style>/* open</style>", "open comment"),
+        ("<style>.a { fill: url(#p)</style>", "braces"),
+        ("""<style>.a { x: "} .z { "; fill: url(#p) }</style>""", "braces inside quotes"),
         ("<style>rect { fill: url(/**/'x.png') }</style>", "refers to"),
         ('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="x"/>', "XInclude"),
         ('<filter><feGaussianBlur stdDeviation="251"/></filter>', "radius"),
