@@ -115,7 +115,8 @@ class _Evaluation:
         if isinstance(owner, _Missing):
             return owner
         use = path_of(node, self.source)
-        parents = use.path[:-1] if use else ("this",)
+        above = path_of(node.node, self.source)
+        parents = above.path if above is not None else ("this",)
         if isinstance(node, nodes.Getattr):
             key: object = node.attr
             offset = attribute_offset(node, self.source)
@@ -126,7 +127,11 @@ class _Evaluation:
             if -len(owner) <= key < len(owner):
                 return owner[key]
             return _Missing(ExpressionError(f"the list has {len(owner)} entries; there is no number {key}", offset))
-        return self._item(owner, key, offset, parents)
+        found = self._item(owner, key, offset, parents)
+        if isinstance(found, _Missing) and isinstance(node, nodes.Getitem) and use is None:
+            picked = path_of(node.arg, self.source)  # the name stands in a value: mark what picked it
+            found.error.length = picked.length if picked is not None else 1
+        return found
 
     def _item(self, owner: object, key: object, offset: int, parents: Sequence[str]) -> object:
         if isinstance(owner, Mapping):

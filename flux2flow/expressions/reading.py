@@ -169,6 +169,8 @@ def parse(source: str) -> tuple[nodes.Expr, ...]:
             offset = source.rfind("{{")
             raise ExpressionError("'{{' is never closed", offset, 2, remedy="close it with '}}'") from None
         raise ExpressionError(_sentence(error.message), offset) from None
+    except ValueError as error:
+        raise ExpressionError(f"a number cannot be read: {error}", max(source.find("{{"), 0), 2) from None
     except RecursionError:
         raise ExpressionError("the expression is too deeply nested") from None
     parts: list[nodes.Expr] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from flux2flow.domain.campaign import CopyValue
@@ -12,6 +13,8 @@ from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
 HEADER = "flux2flow"
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?\Z")
+"""A language as BCP 47 writes it: en, pt-BR, zh-Hant."""
 
 
 def read_decks(workspace: Workspace) -> None:
@@ -40,6 +43,8 @@ def read_decks(workspace: Workspace) -> None:
     ):
         wanted.setdefault("en", ("copy",))
     for locale, path in wanted.items():
+        if not LOCALE.match(locale):
+            continue  # told where locales are checked
         deck = place.inside(f"{locale}.yaml")
         if locale not in present:
             workspace.missing_decks.add(locale)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from flux2flow.domain.layout import aspect_class
 from flux2flow.expressions import suggest
 from flux2flow.loading import formats
+from flux2flow.loading.copy_decks import LOCALE
 from flux2flow.loading.workspace import Workspace, mapping, select, texts
 from flux2flow.loading.yaml_document import Document, KeyPath
-
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?\Z")
 
 
 def entries(workspace: Workspace) -> list[tuple[int, Mapping[str, object]]]:
@@ -67,7 +65,7 @@ def _check_key(
 def _check_locales(workspace: Workspace, campaign: Document) -> None:
     known = [locale for _, locale in texts(campaign, "locales", "*")]
     for path, locale in texts(campaign, "locales", "*"):
-        if not _LOCALE.match(locale):
+        if not LOCALE.match(locale):
             message = f"{locale!r} is no locale"
             workspace.problems.at_value(
                 campaign, path, "bad-locale", message, expected="a language, such as en, pt-BR or zh-Hant"

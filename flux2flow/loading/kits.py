@@ -131,7 +131,7 @@ def _read_fonts(workspace: Workspace, document: Document, folder: Place) -> None
         if not workspace.project.exists(folder.root, folder.inside(file).path):
             message = f"{file} does not exist"
             workspace.problems.at_value(
-                document, path, "missing-file", message, suggestions=_nearby(workspace, folder, file)
+                document, path, "missing-file", message, suggestions=workspace.nearby(folder, file)
             )
 
 
@@ -154,12 +154,5 @@ def _refused(
     workspace: Workspace, document: Document, path: KeyPath, error: FileRefusedError, folder: Place, file: str
 ) -> None:
     message = f"{file} does not exist" if error.code == "missing-file" else error.message
-    near = _nearby(workspace, folder, file) if error.code == "missing-file" else ()
+    near = workspace.nearby(folder, file) if error.code == "missing-file" else ()
     workspace.problems.at_value(document, path, error.code, message, remedy=error.remedy, suggestions=near)
-
-
-def _nearby(workspace: Workspace, folder: Place, file: str) -> tuple[str, ...]:
-    """Find files with a similar name where a missing one should stand."""
-    parent, _, name = file.rpartition("/")
-    present = workspace.project.entries(folder.root, folder.inside(parent).path if parent else folder.path)
-    return tuple(f"{parent}/{found}" if parent else found for found in suggest(name, present))

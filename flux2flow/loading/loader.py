@@ -82,7 +82,8 @@ def _read_rows(workspace: Workspace) -> None:
             place = workspace.beside(file)
             data = workspace.project.open(place.root, place.path, rows.MAX_BYTES)
         except FileRefusedError as error:
-            workspace.refused(workspace.campaign, path, error)
+            near = workspace.nearby(workspace.folder, file) if error.code == "missing-file" else ()
+            workspace.refused(workspace.campaign, path, error, near)
             continue
         workspace.table = rows.read_rows(place.label, data, workspace.problems)
 

@@ -89,8 +89,18 @@ def _note(document: Document, model: type[BaseModel], errors: Sequence[ErrorDeta
     for error in errors:
         path = data_path(document.data, error["loc"], missing=error["type"] == "missing")
         grouped.setdefault((path, error["type"] in ("missing", "extra_forbidden")), []).append(error)
+    misspelt = {
+        (path[:-1], near)
+        for (path, _), found in grouped.items()
+        if found[0]["type"] == "extra_forbidden"
+        for near in suggest(str(path[-1]), known_keys(model, found[0]["loc"][:-1]))
+    }
     deeper = {path[:length] for path, _ in grouped for length in range(len(path))}
     for (path, _), alternatives in grouped.items():
+        if alternatives[0]["type"] == "missing" and (path[:-1], path[-1]) in misspelt:
+            continue  # it is there under a wrong name, which is told
+        if alternatives[0]["type"] == "too_short" and _value_at(document.data, path):
+            continue  # only short because entries of it failed, and those are told
         if len(alternatives) > 1 or path not in deeper or not alternatives[0]["type"].endswith("_type"):
             _note_one(document, model, path, alternatives, into)
 

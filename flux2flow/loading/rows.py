@@ -57,7 +57,7 @@ class _Reader:
         self.source, self.into = source, into
         self.good = True
 
-    def problem(self, code: str, message: str, line: int, cell: int = 0, *, expected: str = "", remedy: str = "",
+    def problem(self, code: str, message: str, line: int, cell: int = 1, *, expected: str = "", remedy: str = "",
                 suggestions: Sequence[str] = ()) -> None:  # fmt: skip
         """Note a problem with a cell, or with a whole line."""
         self.good = False

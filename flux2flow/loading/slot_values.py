@@ -130,6 +130,12 @@ def _note_failure(
         return
     if error.code != "undefined-name" and "copy" in source:
         return  # a text of the deck may hold expressions itself, which planning renders first
+    deck = workspace.decks.get(locale)
+    if error.code == "undefined-name" and deck is not None and error.message.startswith("copy."):
+        error = ExpressionError(
+            error.message, error.offset, error.length, code="missing-locale-key", suggestions=error.suggestions,
+            remedy=f"add it to {deck.file}",
+        )  # fmt: skip
     where = ", ".join(part for part in (f"row {row.key!r}" if row is not None else "", f"locale {locale!r}") if part)
     workspace.problems.in_string(document, path, error, context=f" ({where})")
 
@@ -208,7 +214,7 @@ def _check_picture(workspace: Workspace, filling: Filling, template: Document, s
             workspace.pictures[key] = assets.picture(workspace.project, place)
     except FileRefusedError as error:
         missing = error.code == "missing-file"
-        near = _nearby(workspace, value) if missing else ()
+        near = workspace.nearby(workspace.folder, value) if missing else ()
         _note(
             workspace, filling, error.code, f"{value} does not exist" if missing else error.message, error.remedy, near
         )
@@ -231,10 +237,3 @@ def _picture_place(workspace: Workspace, filling: Filling, value: str) -> Place:
             if document is filling.document:
                 return workspace.template_places[name].folder.inside(value)
     return workspace.beside(value)
-
-
-def _nearby(workspace: Workspace, value: str) -> tuple[str, ...]:
-    parent, _, name = value.rpartition("/")
-    folder = workspace.folder.inside(parent) if parent else workspace.folder
-    present = workspace.project.entries(folder.root, folder.path)
-    return tuple(f"{parent}/{found}" if parent else found for found in suggest(name, present))

@@ -86,7 +86,7 @@ class SourceText:
 
 
 def decode(file: str, data: bytes) -> tuple[SourceText, tuple[Diagnostic, ...]]:
-    """Decode UTF-8 without its byte order mark; give the text up to the first bad byte, and the problems."""
+    """Decode UTF-8 without its byte order mark; give the text, and the problems it has."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         problem = Diagnostic(
             "not-utf-8",
@@ -101,7 +101,7 @@ def decode(file: str, data: bytes) -> tuple[SourceText, tuple[Diagnostic, ...]]:
     except UnicodeDecodeError as error:
         offset = 3 if data.startswith(b"\xef\xbb\xbf") else 0
         good = data[offset : error.start + offset].decode("utf-8")
-        source = SourceText.of(file, good + "\N{REPLACEMENT CHARACTER}")
+        source = SourceText.of(file, data[offset:].decode("utf-8", errors="replace"))
         byte = data[error.start + offset]
         guess = bytes([byte]).decode("cp1252", errors="replace")
         shown = f" (in Windows-1252 it would be {guess!r})" if byte >= 0xA0 and guess.isprintable() else ""

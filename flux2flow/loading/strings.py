@@ -65,7 +65,7 @@ def _check_template(workspace: Workspace, name: str, template: Document) -> None
 def _names(workspace: Workspace, templates: Iterable[Document | None]) -> dict[str, Names | None]:
     """List what an expression may use, besides the slots of a template."""
     axes: dict[str, Names | None] = {axis: None for template in templates for axis in mapping(template, "variants")}
-    names: dict[str, Names | None] = {"locale": None, "brand": _BRAND, "format": _FORMAT, "variant": axes}
+    names: dict[str, Names | None] = {}
     if workspace.table is not None:
         names["row"] = dict.fromkeys(workspace.table.columns)
     elif list(texts(workspace.campaign, "rows")):
@@ -74,7 +74,7 @@ def _names(workspace: Workspace, templates: Iterable[Document | None]) -> dict[s
         names["copy"] = _union(deck_texts(deck) for deck in workspace.decks.values()) if workspace.decks else None
     elif list(texts(workspace.campaign, "copy")):
         names["copy"] = None
-    return names
+    return {**names, "variant": axes, "locale": None, "brand": _BRAND, "format": _FORMAT}
 
 
 def _union(decks: Iterable[Mapping[str, object]]) -> Names:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flux2flow.domain.measures import Length
 from flux2flow.expressions import is_template, suggest
 from flux2flow.loading.kits import check_token
-from flux2flow.loading.workspace import Place, Workspace, mapping, select, texts
+from flux2flow.loading.workspace import Place, Workspace, mapping, select, sound_kit, texts
 from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
@@ -52,7 +52,7 @@ def check_template(workspace: Workspace, document: Document, name: str) -> None:
     for pattern in _LENGTHS:
         for path, value in texts(document, *pattern):
             _check_length(workspace, document, path, value)
-    if workspace.kit is not None and isinstance(workspace.kit.data, dict):
+    if sound_kit(workspace):
         _check_against_kit(workspace, document)
 
 
@@ -119,7 +119,7 @@ def _check_references(workspace: Workspace, document: Document) -> None:
     images = [f"slots.{name}" for name in image_slots(document)]
     brand = [f"brand.references.{name}" for name in mapping(workspace.kit, "references")]
     for path, value in texts(document, "plate", "references", "*"):
-        if value in images or (value.startswith("brand.references.") and workspace.kit is None):
+        if value in images or (value.startswith("brand.references.") and not sound_kit(workspace)):
             continue
         if value not in brand:
             known = [*images, *brand]
@@ -163,7 +163,7 @@ def _check_logos(workspace: Workspace, document: Document, where: str) -> None:
         if logo is None:
             workspace.problems.at_value(
                 document, path, "unknown-logo", f"there is no logo {value!r}{where}",
-                expected="one of " + ", ".join(logos), suggestions=suggest(value, list(logos)),
+                expected="one of " + ", ".join(logos) if logos else "", suggestions=suggest(value, list(logos)),
             )  # fmt: skip
         tones = {place[1]: tone for place, tone in texts(document, "layers", "*", "tone")}
         tone = tones.get(path[1], "normal")

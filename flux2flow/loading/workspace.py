@@ -12,6 +12,7 @@ from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.format import Format
 from flux2flow.errors import Diagnostic, Position
+from flux2flow.expressions import suggest
 from flux2flow.loading import yaml_composer
 from flux2flow.loading.collector import Collector
 from flux2flow.loading.rows import Table
@@ -103,9 +104,23 @@ class Workspace:
             found |= {path for path in level if self.project.exists(root, f"{folder}/{path}/{marker}")}
         return tuple(sorted(found))
 
-    def refused(self, document: Document, path: KeyPath, error: FileRefusedError) -> None:
+    def nearby(self, folder: Place, relative: str) -> tuple[str, ...]:
+        """Find files with a similar name where a missing one should stand."""
+        parent, _, name = relative.rpartition("/")
+        place = folder.inside(parent) if parent else folder
+        present = self.project.entries(place.root, place.path)
+        return tuple(f"{parent}/{found}" if parent else found for found in suggest(name, present))
+
+    def refused(
+        self, document: Document, path: KeyPath, error: FileRefusedError, suggestions: tuple[str, ...] = ()
+    ) -> None:
         """Note that a file named in a document cannot be used."""
-        self.problems.at_value(document, path, error.code, error.message, remedy=error.remedy)
+        self.problems.at_value(document, path, error.code, error.message, remedy=error.remedy, suggestions=suggestions)
+
+
+def sound_kit(workspace: Workspace) -> bool:
+    """Say whether the kit could be read far enough to look names up in it."""
+    return bool(mapping(workspace.kit, "colors") and mapping(workspace.kit, "styles"))
 
 
 def select(data: object, *pattern: str) -> Iterator[tuple[KeyPath, object]]:

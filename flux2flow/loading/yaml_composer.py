@@ -66,6 +66,7 @@ class _Composer:
         self.unusable: set[KeyPath] = set()
         self.anchors: dict[str, tuple[object, bool]] = {}
         self.aliases = self.aliased = 0
+        self.told: set[str] = set()
         self.spans: list[yaml_strictness.Span] = []
         self.empties: list[tuple[int, KeyPath]] = []
         self.indents = [-1]
@@ -300,10 +301,13 @@ class _Composer:
         value, scalar = self.anchors.get(name, (None, False))
         if name not in self.anchors:
             message = f"there is no anchor '&{name}' before this"
-            self._problem("alias", message, start, path, end=end, unusable=True)
-        elif not scalar:
+            self._problem("alias", message, start, path, end=end)
+        elif not scalar and name not in self.told:
+            self.told.add(name)
             message = f"'*{name}' repeats a list or mapping; only single values may be repeated"
-            self._problem("alias", message, start, path, end=end, remedy="write it out", unusable=True)
+            self._problem("alias", message, start, path, end=end, remedy="write it out")
+        if not scalar:
+            self.unusable.add(path)
         self.aliases += 1
         self.aliased += len(value) if isinstance(value, str) else 1
         if self.aliases > MAX_ALIASES or self.aliased > MAX_ALIASED_CHARACTERS:

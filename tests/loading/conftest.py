@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fontpkg
 import pytest
+from flux2flow.project import Project
 from PIL import Image
 
 BASE = Path(__file__).parent / "project"
@@ -27,6 +29,11 @@ def make_project(folder: Path) -> Path:
     cut_out.save(folder / "photos" / "cut-out.png")
     Image.new("RGB", (24, 24), "white").save(folder / "photos" / "opaque.png")
     return folder / "campaign.yaml"
+
+
+def project_of(campaign: Path) -> Project:
+    """Find the campaign's project, with an empty library, so that what ships changes no message."""
+    return replace(Project.of(campaign), library=campaign.parent / "no-library")
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from flux2flow.errors import SpecError
 from flux2flow.loading import format_diagnostic, load
-from flux2flow.project import Project
-from tests.loading.conftest import BACKENDS, make_project
+
+from tests.loading.conftest import BACKENDS, make_project, project_of
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.name for path in CASES.iterdir())
@@ -25,7 +24,7 @@ def broken(name: str, folder: Path) -> SpecError:
     campaign = make_project(folder)
     shutil.copytree(CASES / name, folder, dirs_exist_ok=True)
     with pytest.raises(SpecError) as raised:
-        load(campaign, Project.of(campaign), backends=BACKENDS)
+        load(campaign, project_of(campaign), backends=BACKENDS)
     return raised.value
 
 
@@ -48,8 +47,8 @@ def test_three_or_more_problems_come_in_one_run(name: str, tmp_path: Path) -> No
 
 def test_there_are_cases_of_every_kind() -> None:
     kinds = (
-        "wrong-key", "wrong-type", "duplicate", "tab", "unquoted-hex", "missing-file", "missing-font", "missing-locale-key",
-        "jinja", "bad-csv", "alias", "not-utf-8", "empty",
+        "wrong-key", "wrong-type", "duplicate", "tab", "unquoted-hex", "missing-file", "missing-font",
+        "missing-locale-key", "jinja", "bad-csv", "alias", "not-utf-8", "empty",
     )  # fmt: skip
     counts = {kind: sum(name.startswith(kind) for name in NAMES) for kind in kinds}
     assert {kind: count for kind, count in counts.items() if count < 2} == {}
@@ -58,4 +57,4 @@ def test_there_are_cases_of_every_kind() -> None:
 
 def test_the_project_without_a_case_is_valid(campaign: Path) -> None:
     """The control: what the cases change is all that is wrong with them."""
-    assert load(campaign, Project.of(campaign), backends=BACKENDS).campaign.campaign == "spring"
+    assert load(campaign, project_of(campaign), backends=BACKENDS).campaign.campaign == "spring"

@@ -1,0 +1,214 @@
+"""Expressions: what they give, what they refuse, and at which character."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from flux2flow.expressions import (
+    MAX_OUTPUT,
+    MAX_SOURCE,
+    ExpressionError,
+    check,
+    evaluate,
+    is_template,
+    problems,
+    suggest,
+    uses,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "jinja-dos"
+
+CONTEXT = {
+    "row": {"id": "lamp", "name": "Lamp", "price": "1234.5", "items": "own", "empty": ""},
+    "copy": {"headline": "Meet it", "lines": {"lamp": "Bright", "chair": "Soft"}},
+    "slots": {"product": {"path": "photos/lamp.png", "caption": "a lamp"}, "count": 3},
+    "variant": {"mood": "dawn"},
+    "brand": {"id": "tiny", "name": "Tiny"},
+    "locale": "de",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("plain, with } and { and %", "plain, with } and { and %"),
+        ("{{ row.name }}", "Lamp"),
+        ("{{ row['name'] }} / {{ row.items }}", "Lamp / own"),
+        ("{{ copy.lines[row.id] }}!", "Bright!"),
+        ("{{ copy.headline | upper }} {{ row.name | lower }}", "MEET IT lamp"),
+        ("{{ row.price | number(2) }} €", "1.234,50 €"),
+        ("{{ row.price | float * 2 }}", "2469"),
+        ("{{ (row.price | float / 3) | round(2) }} {{ 42.5 | round }}", "411.5 43"),
+        ("{{ 0.1 + 0.2 }} {{ 7 // 2 }} {{ 7 % 4 }} {{ -slots.count }}", "0.3 3 3 -3"),
+        ("{{ row.nothing | default('none') }}{{ row.empty | default('!') }}", "none!"),
+        ("{{ 'big' if row.price | float > 1000 else 'small' }}{{ 'x' if false }}", "big"),
+        ("{{ row.name == 'Lamp' and not row.empty }} {{ 'am' in row.name }}", "true true"),
+        ("{{ row.other is defined }} {{ row.name is defined }}", "false true"),
+        ("{{ slots.product }} {{ slots.product.caption }}", "photos/lamp.png a lamp"),
+        ("{{ ['a', 'b'] | join(', ') }} {{ 'abc' | first }}{{ 'abc' | last }}{{ 'abc' | length }}", "a, b ac3"),
+        ("{{ row.name ~ '-' ~ slots.count }} {{ 'a-b' | replace('-', '+') }} {{ ' x ' | trim }}", "Lamp-3 a+b x"),
+        ("{{ 'new lamp' | title }}", "New Lamp"),
+        ("a {{- row.name -}} b", "aLampb"),
+        ("{{ '{{' }} and {{ '%}' }}", "{{ and %}"),
+        ("two\nlines {{ row.name }}\n", "two\nlines Lamp\n"),
+    ],
+)
+def test_evaluates(source: str, text: str) -> None:
+    assert evaluate(source, CONTEXT) == text
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [("en", "1,234.50"), ("de", "1.234,50"), ("fr-CA", "1\u202f234,50"), ("ja", "1,234.50"), ("pl", "1\u00a0234,50")],
+)
+def test_numbers_follow_the_locale(locale: str, text: str) -> None:
+    assert evaluate("{{ '1234.5' | number(2) }}", {"locale": locale}) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "marked", "message"),
+    [
+        ("{{ row.nmae }}", "nmae", "row has no 'nmae'"),
+        ("Buy {{ rwo.name }}", "rwo", "there is no 'rwo' here"),
+        ("{{ copy.lines[row.name] }}", "row.name", "copy.lines has no 'Lamp'"),
+        ("{{ row.name.length }}", "length", "row.name is a single value: it has no 'length'"),
+        ("ab {{ row.name | uper }}", "uper", "there is no filter 'uper'"),
+        ("{{ row.name.upper() }}", "r", "nothing can be called in an expression: upper()"),
+        ("x {{ range(3) }}", "r", "nothing can be called in an expression: range()"),
+        ("{{ row.__class__ }}", "__class__", "names that begin with '_' cannot be read: __class__"),
+        ("{{ row['__class__'] }}", "__class__", "row has no '__class__'"),
+        ("ok {% if row %}x{% endif %}", "{%", "{% %} is not allowed here: only {{ }} expressions are"),
+        ("ok {# note #}", "{#", "{# #} is not allowed here: only {{ }} expressions are"),
+        ("ok {% raw %}{{ x }}{% endraw %}", "{%", "{% raw %} is not allowed here: only {{ }} expressions are"),
+        ("Meet {{ row.name", "{{", "'{{' is never closed"),
+        ("{{ row.name + }}", "}", "unexpected '}}'"),
+        ("{{ row.name ! }}", "!", "unexpected character '!'"),
+        ("{{ row.price * 2 }}", "r", "arithmetic needs numbers, not text"),
+        ("{{ 'a' * 3 }}", "'", "arithmetic needs numbers, not text"),
+        ("{{ slots.count ** 2 }}", "s", "'**' is not allowed in an expression"),
+        ("{{ slots.count / 0 }}", "s", "division by zero"),
+        ("{{ row.name | number }}", "number", "number: 'Lamp' is no number: write it like 1234.5"),
+        ("{{ row.name < 3 }}", "3", "cannot compare text with a number"),
+        ("{{ row }}", "r", "a group of values cannot be printed: name one of id, name, price, items, empty"),
+        ("{{ {'a': 1} }}", "{", "a mapping is not allowed in an expression"),
+        ("{{ row.name[0:2] }}", "0", "a slice is not allowed in an expression"),
+        ("{{ row.name is odd }}", "r", "there is no test 'odd'; there are defined, undefined, none"),
+    ],
+)
+def test_errors_stand_at_the_character(source: str, marked: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        evaluate(source, CONTEXT)
+    error = raised.value
+    assert error.message == message
+    assert source[error.offset :].startswith(marked)
+    if error.length > 1:
+        assert source[error.offset : error.offset + error.length] == marked
+
+
+def test_misspelt_names_are_suggested() -> None:
+    with pytest.raises(ExpressionError) as raised:
+        evaluate("{{ row.nmae }}", CONTEXT)
+    assert raised.value.suggestions == ("name",)
+    assert suggest("web/open-grpah", ["web/open-graph", "iab/leaderboard"]) == ("web/open-graph",)
+    assert suggest("zzz", ["web/open-graph"]) == ()
+
+
+def test_check_knows_names_without_values() -> None:
+    names = {"row": {"id": None, "name": None}, "copy": None, "locale": None}
+    check("{{ row.name }} {{ copy.anything.at.all }} {{ row.x | default('y') }}", names)
+    found = problems("{{ row.nam }} and {{ loc }} {{ copy.x }}", names)
+    assert [(error.message, error.offset) for error in found] == [
+        ("row has no 'nam'", 7),
+        ("there is no 'loc' here", 21),
+    ]
+    with pytest.raises(ExpressionError, match="row has no 'nam'"):
+        check("{{ row.nam }}", names)
+
+
+def test_uses_lists_names_with_their_places() -> None:
+    source = "{{ copy.lines[row.id] }} {{ slots.a.caption | default('x') }}"
+    assert [(use.path, use.offset, use.optional) for use in uses(source)] == [
+        (("copy", "lines"), 3, False),
+        (("row", "id"), 14, False),
+        (("slots", "a", "caption"), 28, True),
+    ]
+
+
+def test_values_are_never_read_as_expressions() -> None:
+    assert evaluate("{{ row.name }}", {"row": {"name": "{{ row.secret }}", "secret": "x"}}) == "{{ row.secret }}"
+
+
+def test_is_template() -> None:
+    assert is_template("a {{ b }}")
+    assert is_template("{% a %}")
+    assert not is_template("a { b } 100 %")
+
+
+def test_source_and_output_are_bounded() -> None:
+    with pytest.raises(ExpressionError, match="at most 16,384"):
+        evaluate("{{ row.name }}" + "x" * MAX_SOURCE, CONTEXT)
+    cell = "x" * 1000
+    assert len(evaluate("{{ row.cell }}" * 60, {"row": {"cell": cell}})) == 60_000
+    with pytest.raises(ExpressionError, match="grows beyond"):
+        evaluate("{{ row.cell }}" * 70, {"row": {"cell": cell}})
+    with pytest.raises(ExpressionError, match="grows beyond"):
+        evaluate("{{ row.cell | replace('x', row.cell) }}", {"row": {"cell": cell}})
+    with pytest.raises(ExpressionError, match="grows beyond"):
+        evaluate("{{ [row.cell, row.cell] | join(row.big) }}", {"row": {"cell": cell, "big": "x" * MAX_OUTPUT}})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+        "{{ " + "not " * 4000 + "1 }}",
+        "{{ 9999999 * 9999999 * 99 * 2 }}",
+        "{{ " + "9" * 5000 + " }}",
+    ],
+)
+def test_deep_and_large_expressions_are_refused(source: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(ExpressionError):
+        evaluate(source, CONTEXT)
+    assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of hostile files is not on this machine")
+def test_resource_payloads_are_refused_quickly() -> None:
+    payloads = [path for path in sorted(CORPUS.iterdir()) if path.name != "j_bidi.j2"]  # that one is the file reader's
+    assert len(payloads) >= 14
+    for path in payloads:
+        started = time.perf_counter()
+        with pytest.raises(ExpressionError):
+            evaluate(path.read_text(encoding="utf-8"), {"brand": "x"})
+        assert time.perf_counter() - started < 0.5, path.name
+
+
+class _Trap:
+    """Reading any attribute of it fails the test."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__class__":
+            return _Trap
+        raise AssertionError(f"the attribute {name} was read")
+
+
+def test_attributes_of_python_objects_are_never_read() -> None:
+    for source in ("{{ trap.secret }}", "{{ trap['secret'] }}", "{{ trap }}"):
+        with pytest.raises(ExpressionError):
+            evaluate(source, {"trap": _Trap()})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="{}%#()[]'\"|.,+-*/~ ab1row_\n", max_size=60))
+def test_any_string_gives_text_or_an_error_inside_it(source: str) -> None:
+    try:
+        text, offset = evaluate(source, CONTEXT), 0
+    except ExpressionError as error:
+        text, offset = "", error.offset
+    assert isinstance(text, str)
+    assert 0 <= offset <= max(len(source) - 1, 0)
