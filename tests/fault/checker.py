@@ -50,13 +50,25 @@ def steady(value: Any) -> Any:
     return [steady(item) for item in value] if isinstance(value, list) else value
 
 
+def differences(one: Any, other: Any, where: str) -> Iterator[str]:
+    """Name every place where two documents differ."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for name in one:
+            yield from differences(one[name], other[name], f"{where}.{name}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{where}[{number}]")
+    elif one != other:
+        yield where
+
+
 def always(project: Path, reference: Path, told: list[str]) -> Iterator[str]:
     """Judge what must hold at any moment (I1, I2): what was told is there, and no final name holds other bytes."""
     truth, found = pictures(build_of(reference)), pictures(build_of(project))
     manifest = json.loads((build_of(reference) / "manifest.json").read_text())
-    place = {asset["id"]: asset["path"] for asset in manifest["assets"]}
+    place = {asset["id"]: asset["path"] for asset in manifest["assets"] if asset["path"]}
     for line in told:
-        if line.startswith("asset ") and found.get(place[line[6:]]) != truth[place[line[6:]]]:
+        if line.startswith("asset ") and found.get(place.get(line[6:], "")) != truth.get(place.get(line[6:], "-")):
             yield f"I1 {line[6:]} was reported as done but is not there with its bytes"
     for name, digest in found.items():
         if truth.get(name) != digest:
@@ -70,7 +82,7 @@ def finished(project: Path, reference: Path, calls: Path, kills: int) -> Iterato
     """Judge what must hold once a run ended well (I1 to I6)."""
     build, state = build_of(project), project / ".flux2flow"
     manifest = json.loads((build / "manifest.json").read_text())
-    for asset in manifest["assets"]:
+    for asset in (asset for asset in manifest["assets"] if asset["path"]):
         path = build / asset["path"]
         if not path.is_file() or sha256(path) != asset["sha256"]:
             yield f"I1 {asset['path']} of the manifest is missing or differs"
@@ -89,8 +101,9 @@ def finished(project: Path, reference: Path, calls: Path, kills: int) -> Iterato
         ]
         if names[0] != names[1]:
             yield f"I6 the {folder} differ from an uninterrupted run's"
-    if steady(manifest) != steady(json.loads((build_of(reference) / "manifest.json").read_text())):
-        yield "I6 the manifest differs from an uninterrupted run's"
+    whole = json.loads((build_of(reference) / "manifest.json").read_text())
+    for where in differences(steady(manifest), steady(whole), "manifest"):
+        yield f"I6 {where} differs from an uninterrupted run's"
 
 
 def repeats(manifest: dict[str, Any], state: Path, calls: Path, kills: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""The command under test: runs a plan of plates and scenes with the procedural backend, slowed and counted.
+"""The command under test: runs a campaign (or a plan made by hand) with the procedural backend, slowed and counted.
 
-`python -m tests.fault.worker PROJECT CALLS` appends a durable line to CALLS when a paint begins, and prints what it
+`python -m tests.fault.worker PROJECT CALLS` renders PROJECT/campaign.yaml, or, where there is none, a plan whose plates
+and scenes need no kit. It appends a durable line to CALLS when a paint begins, and prints what it
 was told. FLUX2FLOW_TEST_STEP_SECONDS slows each step; it exists for this script alone.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flux2flow import execution, plugins, validation
+from flux2flow import api, execution, plugins
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import BackendIdentity, PlateRequest
 from flux2flow.execution import release
@@ -75,21 +76,22 @@ def sabotage() -> None:
 
 
 def main(project: Path, calls: Path) -> int:
-    """Run the plan once; print one line per finished asset as soon as it is told, and the outcome at the end."""
+    """Run once; print one line per released asset as soon as it is told, and the outcome at the end."""
     seconds = float(os.environ.get("FLUX2FLOW_TEST_STEP_SECONDS", "0"))
     if os.environ.get("FLUX2FLOW_TEST_SABOTAGE"):
         sabotage()
-    registration = plugins.Registration()
-    registration.register_backend(BackendEntry(procedural.NAME, procedural.LIMITS, lambda: Counted(calls, seconds)))
-    for check in validation.built_in():
-        if check.id == "pixel-size":
-            registration.register_check(check)
+    slowed = BackendEntry(procedural.NAME, procedural.LIMITS, lambda: Counted(calls, seconds))
+    registry = replace(plugins.registry(plugins=False), backends={procedural.NAME: slowed})
 
     def told(event: Event) -> None:
-        if event.kind == "asset":
+        if event.kind == "asset" and event.detail != "rejected":
             print(f"asset {event.subject}", flush=True)
 
-    report = execution.run(work(), Project.of(project / "campaign.yaml"), registration.registry(), progress=told)
+    campaign = project / "campaign.yaml"
+    if campaign.exists():
+        report = api.run(replace(api.load(campaign, plugins=False), registry=registry), progress=told)
+    else:
+        report = execution.run(work(), Project.of(campaign), registry, progress=told)
     print(f"end {report.exit_code}", flush=True)
     return report.exit_code
 
