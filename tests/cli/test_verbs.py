@@ -142,6 +142,18 @@ def test_schemas_are_printed_and_written(
     assert main(["schema", "campain"]) == 2
 
 
+def test_formats_are_listed_and_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats"]) == 0
+    everything = capsys.readouterr().out
+    assert main(["formats", "LEADERBOARD"]) == 0
+    found = capsys.readouterr().out
+    assert "iab/leaderboard" in found
+    assert "728×90" in found
+    assert "meta/story" in everything
+    assert "meta/story" not in found
+    assert main(["formats", "zeppelin"]) == 2
+
+
 def test_the_kinds_offered_are_those_that_loading_knows() -> None:
     assert schemas.KINDS == KINDS
 
