@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from flux2flow.domain.campaign import CampaignBundle
+from flux2flow.domain.format import AspectClass
 from flux2flow.domain.measures import Insets
 from flux2flow.domain.plan import PLAN_FORMAT_VERSION, Plan, PlannedPlate, PlanNote
 from flux2flow.domain.plate import BackendLimits, CompositionSide
@@ -79,6 +80,7 @@ class _Drafting:
     scenes: list[Scene] = field(default_factory=list)
     notes: list[PlanNote] = field(default_factory=list)
     _frames: dict[tuple[str, str, TextDirection], Frame] = field(default_factory=dict)
+    _geometries: dict[tuple[str, AspectClass, tuple[str, ...]], PlateGeometry] = field(default_factory=dict)
 
     def add(self, targets: Sequence[Target]) -> None:
         """Draft the plates and scenes of the targets that share entry, row, variant and aspect class."""
@@ -131,16 +133,19 @@ class _Drafting:
             self.notes.append(PlanNote("flip", message, ids["ltr"]))
 
     def _geometry(self, targets: Sequence[Target]) -> PlateGeometry | None:
+        """Find the geometry of a plate; rows and variants share it."""
         first = targets[0]
-        formats = list({target.format.id: target.format for target in targets}.values())
-        frames = {format.id: self._frame(target, "ltr") for target in targets for format in [target.format]}
-        layout = first.template.layout[first.aspect_class]
-        try:
-            return geometry(first.template, layout, formats, frames, self.limits)
-        except ValueError as error:
-            message = f"backend {self.limits.name}: {error}"
-            self.problems.add(first.place("formats"), "no-plate", message)
-            return None
+        formats = {target.format.id: target.format for target in targets}
+        key = first.template.template, first.aspect_class, tuple(formats)
+        if key not in self._geometries:
+            frames = {target.format.id: self._frame(target, "ltr") for target in targets}
+            layout = first.template.layout[first.aspect_class]
+            try:
+                self._geometries[key] = geometry(first.template, layout, list(formats.values()), frames, self.limits)
+            except ValueError as error:
+                self.problems.add(first.place("formats"), "no-plate", f"backend {self.limits.name}: {error}")
+                return None
+        return self._geometries[key]
 
     def _frame(self, target: Target, direction: TextDirection) -> Frame:
         key = target.template.template, target.format.id, direction

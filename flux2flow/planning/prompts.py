@@ -15,6 +15,7 @@ from typing import Literal
 
 from flux2flow.domain.measures import Box
 from flux2flow.domain.plate import CompositionSide, PaletteColor, Reference
+from flux2flow.planning.color_names import NAMES
 from flux2flow.planning.wording import sides_swapped
 
 FreeSide = Literal["left", "right", "top", "bottom", "none"]
@@ -37,6 +38,16 @@ _ROLES = {
     "palette": "a palette reference",
 }
 _SWAPPED: dict[CompositionSide, CompositionSide] = {"start": "end", "center": "center", "end": "start"}
+# Words that the captions of the small model are made of; what is not among them may take several tokens.
+_CAPTION_WORDS = """
+    accent advertising and arch backdrop background behind bottle bottom box bright bronze calm campaign can centre
+    clean clear commercial composition cool cream curtain dark dawn daylight deep disc dramatic empty eye evening even
+    fading falling floor for from front glass golden high image jar large left level light lights lower matte mist
+    minimal modern morning neutral night pale palette paper part photograph photography picture plain plinth podium
+    product reference right rising round seamless set shadows sharp side slightly smooth soft space stage stand stands
+    straight studio style subject surfaces text that the third top tube two upper wall warm white window with words
+"""
+_COMMON = frozenset(_CAPTION_WORDS.split()) | {word for name in NAMES for word in name.split()}
 
 
 @dataclass(frozen=True)
@@ -146,10 +157,16 @@ def compile_prompt(
 
 
 def estimated_tokens(prompt: str) -> int:
-    """Count tokens as a small vocabulary of studio words would: a hex colour is 7, a long word several."""
+    """Count tokens as the small model's vocabulary would, rather too many than too few.
+
+    A hex colour is 7, a word of its captions 1, any other word about one for two letters.
+    """
     tokens = 0
-    for piece in re.findall(r"#[0-9a-fA-F]{6}|\w+|[^\w\s]", prompt):
-        tokens += 7 if piece.startswith("#") and len(piece) == 7 else -(-len(piece) // 8)
+    for piece in re.findall(r"#[0-9a-fA-F]{6}|[^\W\d_]+|\d|[^\w\s]|_", prompt):
+        if piece.startswith("#") and len(piece) == 7:
+            tokens += 7
+        else:
+            tokens += 1 if len(piece) < 3 or piece.lower() in _COMMON else -(-len(piece.encode()) // 2)
     return tokens
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _NOT_ANY = r"(?:with\s+no|without(?:\s+any)?|free\s+of|avoid(?:ing)?(?:\s+any)?|no)"
 _REWRITES: tuple[tuple[str, str], ...] = (
@@ -27,6 +28,10 @@ _REWRITES: tuple[tuple[str, str], ...] = (
     (r"(?:seams?|edges?|horizon(?:\s+line)?)", "a seamless sweep"),
 )
 _LIST = r"(?:(?:\s*,\s*|\s+(?:or|and|nor)\s+)(?:no\s+|any\s+|or\s+)?{item})*"
+_SAFE = tuple(
+    (re.compile(rf"\b{_NOT_ANY}\s+{item}\b" + _LIST.format(item=rf"{item}\b"), re.IGNORECASE), instead)
+    for item, instead in _REWRITES
+)
 _NEGATIVE = re.compile(
     r"\b(?:no|not|without|avoid(?:s|ed|ing)?|never|none|nothing|neither|nor|exclud(?:e|es|ed|ing)|cannot)\b|n['’]t\b",
     re.IGNORECASE,
@@ -54,11 +59,11 @@ class Positive:
     refused: tuple[Refused, ...]
 
 
+@lru_cache(maxsize=4096)  # the same prose comes back for every language and format
 def positive(text: str) -> Positive:
     """Rewrite the safe negatives, take quotation marks off, and name the negatives that remain."""
     changes: list[str] = []
-    for item, instead in _REWRITES:
-        pattern = re.compile(rf"\b{_NOT_ANY}\s+{item}\b" + _LIST.format(item=rf"{item}\b"), re.IGNORECASE)
+    for pattern, instead in _SAFE:
 
         def rewritten(match: re.Match[str], instead: str = instead) -> str:
             changes.append(f"{match.group(0)!r} became {instead!r}: a model paints what a prompt names, even negated")
