@@ -35,6 +35,7 @@ _UNITS = (
 )
 _UNIT = re.compile(rf"(?<=\d)[ \u2009](?={_UNITS})")
 _SIGN_BEFORE = re.compile(r"(?<=[€$£¥§№#])[ \u2009](?=\d)")
+_AFTER_SENTENCE = -0.08
 _PARTICLES = "をはがにでとのもへや"
 
 
@@ -118,7 +119,9 @@ def _penalty(text: str, index: int, language: str) -> float:
 
 def _penalty_at_space(text: str, index: int) -> float:
     word = text[:index].rstrip().rsplit(" ", 1)[-1]
-    if word[-1:] in ".,:;!?–—،؛؟…":
+    if word[-1:] in ".!?…؟۔" and len(word) > 3:  # a sentence's end; what is shorter is mostly an abbreviation
+        return _AFTER_SENTENCE
+    if word[-1:] in ",:;–—،؛":
         return -0.02
     return 0.02 if len(word) <= 3 else 0.0  # a line that ends with an article or a preposition
 
@@ -126,7 +129,7 @@ def _penalty_at_space(text: str, index: int) -> float:
 def _penalty_in_japanese(text: str, index: int, before: str, after: str) -> float:
     """Guess phrase ends (文節) from the change of script; a stand-in for a dictionary, and a good one in headlines."""
     if before == "mark" or after == "mark":
-        return 0.05 if text[index - 1] == "・" else -0.06
+        return 0.05 if text[index - 1] == "・" else _AFTER_SENTENCE if text[index - 1] in "。！？" else -0.06
     if before == "hiragana" and after != "hiragana":
         if text[index - 1] in "おご" and (index < 2 or _kind(text[index - 2]) != "hiragana"):
             return 0.4  # an honorific and its noun
