@@ -8,7 +8,7 @@ import pytest
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import SafeArea
-from flux2flow.domain.layout import Dropped
+from flux2flow.domain.layout import Dropped, PlacedPlate
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.interfaces import Check, CheckSubject
 from flux2flow.validation import built_in
@@ -64,6 +64,19 @@ def test_there_are_twelve_checks_with_a_reason_each() -> None:
 
 
 # pixel-size
+
+
+def test_a_plate_enlarged_above_twice_is_a_warning() -> None:
+    """2.0× passes, 2.1× is named with its factor, and warns without keeping the file back."""
+
+    def enlarged(factor: float) -> CheckSubject:
+        layout = good().layout
+        placed = tuple(replace(p, enlargement=factor) if isinstance(p, PlacedPlate) else p for p in layout.placed)
+        return replace(good(), layout=replace(layout, placed=placed))
+
+    assert found("pixel-size", enlarged(2.0)) == []
+    (finding,) = found("pixel-size", enlarged(2.1))
+    assert (finding.level, finding.measured) == ("warn", "2.10×")
 
 
 def test_one_pixel_too_many_fails() -> None:

@@ -1,4 +1,4 @@
-"""Decoded file and format → whether the delivered picture has exactly the ordered size."""
+"""Decoded file, format and plate → whether the picture has exactly the ordered size, and is not a blown-up small one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.interfaces import CheckSubject
+
+
+MOST_ENLARGED = 2.0
+"""Above this a plate was painted too small for its use: the eye sees it on a sharp screen (decision 5)."""
 
 
 class _PixelSize:
@@ -20,7 +24,18 @@ class _PixelSize:
     needs_pixels = True
 
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
-        """Compare the decoded size with the format's."""
+        """Compare the decoded size with the format's, and the format's with the plate's."""
+        enlargement = subject.layout.plate.enlargement
+        if enlargement > MOST_ENLARGED:
+            yield Finding(
+                check=self.id,
+                level="warn",
+                message=f"the plate was enlarged {enlargement:.2f}× to fill {subject.format.id}",
+                asset=subject.scene.id,
+                measured=f"{enlargement:.2f}×",
+                limit=f"{MOST_ENLARGED:.0f}×",
+                remedy="Paint with a backend that makes larger plates, or leave this format out.",
+            )
         if subject.decoded is None or subject.decoded.size == subject.format.size:
             return
         size, wanted = subject.decoded.size, subject.format.size
