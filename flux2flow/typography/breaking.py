@@ -22,11 +22,12 @@ SEVERE = 0.3
 # JIS X 4051 and JLREQ: characters that never begin a line (行頭禁則) …
 NOT_AT_START = frozenset(
     "、。，．・：；？！‼⁇⁈⁉ヽヾゝゞ々〻ーァィゥェォッャュョヮヵヶぁぃぅぇぉっゃゅょゎゕゖㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
-    "）〕］｝〉》」』】〙〗〟’”｠»›‐゠–〜～％‰℃℉°′″…‥)]},.:;!?%"
-    "｡､｣･ｧｨｩｪｫｬｭｮｯｰﾞﾟ"
+    "）〕］｝〉》」』】〙〗〟｠‐゠–〜～％‰℃℉°′″…‥)]},.:;!?%｡､｣･ｧｨｩｪｫｬｭｮｯｰﾞﾟ"
 )
-# … that never end one (行末禁則), and pairs that never part (分離禁止).
-NOT_AT_END = frozenset("（〔［｛〈《「『【〘〖〝‘“｟«‹￥＄￡＃＠([{¥$£€#@｢")
+# … that never end one (行末禁則), and pairs that never part (分離禁止). Quotation marks are left to UAX #14: what opens
+# in one language (« “) closes in the next.
+OPENING = frozenset("（〔［｛〈《「『【〘〖〝｟([{｢")
+NOT_AT_END = OPENING | frozenset("￥＄￡＃＠¥$£€#@")
 INSEPARABLE = frozenset("…‥―—")
 
 _UNITS = (
@@ -35,6 +36,9 @@ _UNITS = (
 )
 _UNIT = re.compile(rf"(?<=\d)[ \u2009](?={_UNITS})")
 _SIGN_BEFORE = re.compile(r"(?<=[€$£¥§№#])[ \u2009](?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d)[ \u2009](?=\d{3}(?!\d))")
+_ORDINAL = re.compile(r"(?<!\d)\d{1,2}\. (?=[^\W\d_])")
+_WITH_ORDINALS = frozenset({"cs", "da", "de", "fi", "hr", "hu", "nb", "nn", "no", "sk", "sl"})
 _AFTER_SENTENCE = -0.08
 _PARTICLES = "をはがにでとのもへや"
 
@@ -51,8 +55,8 @@ class Break:
 @lru_cache(maxsize=1024)
 def breaks(text: str, language: str, unbroken: tuple[str, ...] = ()) -> tuple[Break, ...]:
     """List the permitted breaks of a text, its end included, in order."""
-    forbidden = _inside_names(text, unbroken) | _inside_quantities(text)
     primary = language.split("-")[0].lower()
+    forbidden = _inside_names(text, unbroken) | _inside_quantities(text, primary)
     result = []
     allowed = list(line_break_breakables(text))
     for index in range(1, len(text)):
@@ -68,15 +72,17 @@ def _inside_names(text: str, names: Iterable[str]) -> set[int]:
     return {index for start, stop in names_in(text, names) for index in range(start + 1, stop)}
 
 
-def _inside_quantities(text: str) -> set[int]:
-    return {match.end() for pattern in (_UNIT, _SIGN_BEFORE) for match in pattern.finditer(text)}
+def _inside_quantities(text: str, language: str) -> set[int]:
+    """Find the spaces inside 5 kg, € 49, 12 000 and, where ordinals carry a full stop, 24. Dezember."""
+    patterns = [_UNIT, _SIGN_BEFORE, _THOUSANDS, *([_ORDINAL] if language in _WITH_ORDINALS else [])]
+    return {match.end() for pattern in patterns for match in pattern.finditer(text)}
 
 
 def _permitted(text: str, index: int) -> bool:
     """Apply kinsoku, and Korean's rule that words stay whole; spaces before the break are looked through."""
     after = text[index]
     before = text[:index].rstrip(" \u3000")[-1:] or " "
-    if after in NOT_AT_START or before in NOT_AT_END:
+    if after in NOT_AT_START or before in OPENING or text[index - 1] in NOT_AT_END:
         return False
     if before in INSEPARABLE and after == before:
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import uharfbuzz as hb
+
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.layout import Glyph, Layout, PlacedText

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule
 from flux2flow.typography import breaking
 from flux2flow.typography.breaking import NOT_AT_END, NOT_AT_START, SEVERE, breaks
-
 from tests.typography.builder import lines, set_one
 
 SENTENCES = [
@@ -97,6 +97,25 @@ def test_names_stay_whole(text: str, name: str) -> None:
 def test_what_belongs_together(text: str) -> None:
     """A number keeps its unit and its sign, a no-break space holds."""
     assert next(place.index for place in breaks(text, "fr")) >= len(text.split(" off")[0])
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de", "das „neue“ Haus", ["das ", "„neue“ ", "Haus"]),
+        ("de", "das »neue« Haus", ["das ", "»neue« ", "Haus"]),
+        ("fr", "un « mot » neuf", ["un ", "« mot » ", "neuf"]),
+        ("en", "a “new” home", ["a ", "“new” ", "home"]),
+        ("sv", "ett ”nytt” hem", ["ett ", "”nytt” ", "hem"]),
+        ("de", "49 € sparen", ["49 € ", "sparen"]),
+        ("fr", "12 000 € offerts", ["12 000 € ", "offerts"]),
+        ("de", "am 24. Dezember ruht es", ["am ", "24. Dezember ", "ruht ", "es"]),
+        ("en", "the 24. December", ["the ", "24. ", "December"]),
+    ],
+)
+def test_quotes_prices_and_dates(language: str, text: str, expected: list[str]) -> None:
+    """What opens in one language closes in the next; sums and dates hold where the language writes them so."""
+    assert segments(text, language) == expected
 
 
 def test_ordinary_words_do_break() -> None:

@@ -6,10 +6,10 @@ import itertools
 from typing import Literal
 
 import pytest
+
 from flux2flow.domain.layout import Layout, PlacedShape, PlacedText
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.scene import Bar, ChartLayer, FitRule
-
 from tests.typography.builder import glyphs, layout, lines, style_for
 
 BOX = Box(80, 200, 900, 360)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule
 from flux2flow.typography.fitting import QUANTUM, largest
-
 from tests.typography.builder import lines, paragraph, set_one, style
 
 HEADLINE = "Overnight, your skin remembers its own light"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import FileRef
 from flux2flow.errors import TypographyError
 from flux2flow.typography import fonts
-
 from tests.typography.builder import ARABIC, JAPANESE, LATIN, FontFiles, kit
 
 

@@ -23,8 +23,8 @@ PAPER, ACCENT = Color(255, 255, 255), Color(200, 85, 61)
 
 
 def open_graph() -> Layout:
-    """An English web picture: eyebrow in capitals, headline, body, button, logo."""
-    button = style_for("en", color=PAPER)
+    """Set an English web picture: eyebrow in capitals, headline, body, button, logo."""
+    button, frame = style_for("en", color=PAPER), Box(72, 504, 528, 76)
     return layout(
         text_layer("New in the studio", Box(72, 60, 600, 32), style_for("en", upper=True, tracking=0.1), id="eyebrow"),
         text_layer(
@@ -33,15 +33,15 @@ def open_graph() -> Layout:
         text_layer(
             "Aurora Night Cream with 5 % squalane.", Box(72, 384, 528, 88), id="body", fit=FitRule(3, 11, 25)
         ),
-        ButtonLayer("cta", "Shop the cream", button, ACCENT, 99, 1.1, Box(72, 504, 528, 76), "start", "bottom", FitRule(1, 10, 26)),
+        ButtonLayer("cta", "Shop the cream", button, ACCENT, 99, 1.1, frame, "start", "bottom", FitRule(1, 10, 26)),
         LogoLayer("logo", "primary", logo_file(), Box(936, 50, 192, 76), "end", "middle", 0.25, 24),
         unbroken=("Aurora Night Cream",),
     )  # fmt: skip
 
 
 def leaderboard() -> Layout:
-    """An Arabic leaderboard: everything starts at the right; the body does not fit and drops."""
-    label = style_for("ar", color=PAPER)
+    """Set an Arabic leaderboard: everything starts at the right; the body does not fit and drops."""
+    label, frame = style_for("ar", color=PAPER), Box(14, 22, 190, 45)
     return layout(
         LogoLayer("logo", "primary", logo_file(), Box(626, 22, 87, 45), "start", "middle", 0.25, 24),
         text_layer(
@@ -49,13 +49,13 @@ def leaderboard() -> Layout:
             fit=FitRule(2, 11, 26),
         ),
         text_layer("كريم ليلي مع 5% سكوالان", Box(240, 80, 60, 9), style_for("ar"), id="body", priority=3),
-        ButtonLayer("cta", "تسوّقي الكريم", label, ACCENT, 99, 1.1, Box(14, 22, 190, 45), "end", "middle", FitRule(1, 10, 16)),
+        ButtonLayer("cta", "تسوّقي الكريم", label, ACCENT, 99, 1.1, frame, "end", "middle", FitRule(1, 10, 16)),
         locale="ar", size=PixelSize(728, 90),
     )  # fmt: skip
 
 
 def figures() -> Layout:
-    """A Japanese chart under a headline."""
+    """Set a Japanese chart under a headline."""
     bars = (
         Bar("8時間後のうるおい", 42, "+42%", True),
         Bar("ハリ", 27, "+27%", False),

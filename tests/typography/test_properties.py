@@ -6,11 +6,11 @@ import itertools
 import random
 
 import pytest
+
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule
 from flux2flow.typography.breaking import NOT_AT_START
-
 from tests.typography.builder import glyphs, lines, set_one, style_for
 
 SEED = 20261123

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+
 from flux2flow.domain.layout import PlacedLogo, PlacedPicture, PlacedShape
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import (
@@ -21,7 +22,6 @@ from flux2flow.domain.scene import (
 )
 from flux2flow.errors import TypographyError
 from flux2flow.typography import set_scene
-
 from tests.typography.builder import (
     FontFiles,
     cut_out,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from flux2flow.typography.shaping import Paragraph, ShapedLine, script_of, scripts
 
+from flux2flow.typography.shaping import Paragraph, ShapedLine, script_of, scripts
 from tests.typography.builder import ARABIC, JAPANESE, LATIN, paragraph, style, style_for
 
 
