@@ -22,10 +22,9 @@ from flux2flow.generation import procedural
 from flux2flow.interfaces import BackendEntry, Event, FileSource, Painted, PaintStep
 from flux2flow.project import Project
 from flux2flow.store import Disk, objects
-
 from tests.execution.builder import CARD, STRIP, plan, plate, scene
 
-PLATES, SCENES_EACH = 6, 3
+PLATES, SCENES_EACH = 4, 2
 
 
 class Counted:
