@@ -39,6 +39,8 @@ class Store:
             ensure_folder(self.disk, self.root.parent)
             with contextlib.suppress(FileExistsError):
                 self.disk.make_folder(self.root, 0o700)
+            if self.root.stat().st_mode & 0o077:  # made by somebody else before: it may hold unreleased pictures
+                self.root.chmod(0o700)
             for name in ("leases", "runs"):
                 ensure_folder(self.disk, self.root / name)
         self._presence.enter(self._sweep)  # before anything is written, lest another process sweep it away

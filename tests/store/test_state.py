@@ -22,6 +22,13 @@ def test_the_folder_is_private_and_marked(tmp_path: Path) -> None:
     assert (root / "CACHEDIR.TAG").read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
 
 
+def test_a_folder_that_stood_open_is_closed(tmp_path: Path) -> None:
+    """The state may hold unreleased pictures, whoever made its folder."""
+    (tmp_path / "s").mkdir(mode=0o755)
+    with Store(tmp_path / "s"):
+        assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
+
+
 def test_a_key_without_its_object_is_forgotten(tmp_path: Path) -> None:
     """Found only while the object stands and matches."""
     with Store(tmp_path / "s") as store:
