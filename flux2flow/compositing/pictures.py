@@ -64,16 +64,15 @@ def _resample(source: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDA
 
     alpha = source[:, :, 3].astype(np.float32) / np.float32(255)
     opaque = bool((source[:, :, 3] == 255).all())
-    scaled_alpha = (
-        np.ones((height, width), np.float32) if opaque else np.clip(scale(alpha), 0.0, 1.0).astype(np.float32)
-    )
+    scaled_alpha = np.ones((height, width), np.float32) if opaque else scale(alpha)
     out = np.empty((height, width, 4), np.uint8)
+    # Lanczos overshoots beside an edge, color and alpha alike: their ratio is right before either is clipped.
     divisor = np.maximum(scaled_alpha, np.float32(1 / 1024)).astype(np.float32)
     for index in range(3):
         linear = to_linear(source[:, :, index])
         scaled = scale(linear if opaque else linear * alpha)
         out[:, :, index] = np.rint(to_srgb((scaled / divisor).astype(np.float32)))
-    out[:, :, 3] = np.rint(scaled_alpha * 255)
+    out[:, :, 3] = np.rint(np.clip(scaled_alpha, 0, 1) * 255)
     return out
 
 

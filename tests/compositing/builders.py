@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable
 
 import uharfbuzz
+from PIL import Image
+
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.files import FileRef, PictureFile, PictureMedia
@@ -26,7 +28,6 @@ from flux2flow.domain.layout import (
 )
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import ContactShadow, Gradient
-from PIL import Image
 
 LETTERS = {
     "R": (255, 0, 0),

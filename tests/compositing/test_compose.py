@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from flux2flow.compositing import compose
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.layout import FontInstance
 from flux2flow.domain.measures import Box, PixelSize
 from flux2flow.errors import CompositingError
-from PIL import Image
-
 from tests.compositing import builders as make
 from tests.compositing.builders import Files, canvas, letters
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from flux2flow.compositing import compose
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.measures import Box, PixelSize
 from flux2flow.domain.scene import ContactShadow
 from flux2flow.errors import CompositingError
-from PIL import Image, ImageDraw
-
 from tests.compositing import builders as make
 from tests.compositing.builders import Files
 

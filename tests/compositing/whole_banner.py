@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+
 from flux2flow.compositing import compose
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format
@@ -13,7 +14,6 @@ from flux2flow.domain.measures import Box, PixelSize
 from flux2flow.domain.scene import ContactShadow
 from flux2flow.export import encode
 from flux2flow.gates import pictures, vectors
-
 from tests.compositing import builders as make
 
 LIBRARY = Path(__file__).parents[2] / "brand_kits" / "aurora"

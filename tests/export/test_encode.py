@@ -12,6 +12,8 @@ from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
+
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format, Media
@@ -24,7 +26,6 @@ from flux2flow.export.measuring import best_quality, psnr
 from flux2flow.export.png import PALETTE_FLOOR
 from flux2flow.export.provenance import DIGITAL_SOURCE_TYPE, xmp_packet
 from flux2flow.gates import pictures
-from PIL import Image, ImageCms
 
 DSC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
 WIDTH, HEIGHT = 320, 200
@@ -128,11 +129,16 @@ def test_jpeg_keeps_full_chroma(photo: Canvas) -> None:
     assert [data[frame + 11 + 3 * component] for component in range(3)] == [0x11, 0x11, 0x11]
 
 
-def test_red_type_on_blue_stays_red_in_jpeg() -> None:
-    """One-pixel strokes: 4:2:0 would wash them out; the control shows that."""
+def coloured_strokes() -> Canvas:
+    """Return red strokes one pixel wide on blue, with a grain."""
     pixels = np.full((HEIGHT, WIDTH, 3), (20, 40, 160))
     pixels[:, ::8] = (230, 30, 40)
-    stripes = canvas_of(pixels)
+    return canvas_of(pixels + np.random.default_rng(4).normal(0, 2, (HEIGHT, WIDTH, 1)))
+
+
+def test_red_type_on_blue_stays_red_in_jpeg() -> None:
+    """One-pixel strokes: 4:2:0 would wash them out; the control shows that."""
+    stripes = coloured_strokes()
     ours = pictures.decode_canvas(encode(stripes, format_of("jpeg"), {}).data)
     out = io.BytesIO()
     Image.frombytes("RGB", (WIDTH, HEIGHT), stripes.pixels).save(out, "JPEG", quality=92, subsampling=2)
@@ -209,6 +215,15 @@ def test_webp_wins_over_jpeg_where_it_is_smaller_and_as_near(photo: Canvas) -> N
     assert len(webp.data) < len(jpeg.data)
     assert file.media == ("webp" if near else "jpeg")
     assert any("dB against" in note for note in file.notes)
+
+
+def test_a_smaller_webp_that_washes_coloured_type_out_loses() -> None:
+    strokes = coloured_strokes()
+    webp = encode(strokes, format_of("webp"), {})
+    chosen = encode(strokes, format_of("jpeg", "webp"), {})
+    assert chosen.media == "jpeg"
+    assert len(webp.data) < len(chosen.data)
+    assert psnr(strokes, webp.data) < psnr(strokes, chosen.data) - 3
 
 
 def test_each_exporter_answers_none_where_nothing_fits(noise: Canvas) -> None:

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flux2flow.domain.measures import Insets, PixelSize
 from flux2flow.domain.scene import Scene
 from flux2flow.export.naming import asset_path, slug
-from hypothesis import given
-from hypothesis import strategies as st
 
 BLNS = Path(__file__).parents[3] / "shared" / "corpus" / "blns.json"
 SAFE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")

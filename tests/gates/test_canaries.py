@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from flux2flow.errors import GateError
 from flux2flow.gates import confinement, pictures, vectors
-from PIL import Image
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import GateError
 from flux2flow.gates import confinement, vectors
 

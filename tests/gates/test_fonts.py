@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from flux2flow.errors import GateError
-from flux2flow.gates import fonts
 from fontTools import subset
 from fontTools.ttLib import TTFont
+
+from flux2flow.errors import GateError
+from flux2flow.gates import fonts
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"

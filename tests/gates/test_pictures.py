@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.measures import PixelSize
 from flux2flow.errors import GateError
 from flux2flow.export.color_profile import srgb_profile
 from flux2flow.gates import pictures
-from PIL import Image
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from flux2flow.errors import GateError
 from flux2flow.gates import pictures, vectors
 from flux2flow.gates.svg_sanitiser import sanitised
-from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
