@@ -24,6 +24,7 @@ FORMATS = {
     "iab/medium-rectangle": (300, 250),
     "meta/story": (1080, 1920),
     "x/wide": (1600, 900),
+    "web/card": (800, 600),
 }
 
 KIT: dict[str, Any] = {

@@ -126,6 +126,15 @@ def test_right_to_left_takes_a_second_plate_with_sides_swapped_where_the_product
     assert "flip" not in codes(made)
 
 
+def test_crops_turn_with_the_second_plate() -> None:
+    """A narrow format keeps the product in view on both: its crop stands off the middle, towards the product."""
+    made = painted(formats=["web/open-graph", "web/card"])
+    english, arabic = (scene(made, f"hero/serum/web-card/{locale}").plate for locale in ("en", "ar"))
+    width = plate(made, english.plate).request.size.width
+    assert english.crop.x + english.crop.width / 2 > width / 2 + 10
+    assert arabic.crop.x == pytest.approx(width - english.crop.right)
+
+
 def test_a_product_in_the_words_counts_as_painted() -> None:
     """The caption of the product in the scene is enough."""
     made = plan(bundle(template={"plate": {"scene": "{{ slots.product.caption }} on a floor"}}), LIMITS)
