@@ -16,7 +16,7 @@ def entries(workspace: Workspace) -> list[tuple[int, Mapping[str, object]]]:
     """List the campaign's asset entries that are keys and values, with their index."""
     campaign = workspace.campaign
     found = select(campaign.data, "assets", "*") if campaign is not None else ()
-    return [(int(path[1]), value) for path, value in found if isinstance(value, dict)]
+    return [(path[1], value) for path, value in found if isinstance(path[1], int) and isinstance(value, dict)]
 
 
 def entry_locales(workspace: Workspace, entry: Mapping[str, object]) -> list[str]:

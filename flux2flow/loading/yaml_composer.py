@@ -19,6 +19,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
 MAX_ALIASES = 100
 MAX_ALIASED_CHARACTERS = 256 * 1024
+MAX_NODES = 20_000
 MAX_PROBLEMS = 50
 
 _CORE = yaml_scalars.CORE
@@ -65,7 +66,7 @@ class _Composer:
         self.nodes: dict[KeyPath, Node] = {}
         self.unusable: set[KeyPath] = set()
         self.anchors: dict[str, tuple[object, bool]] = {}
-        self.aliases = self.aliased = 0
+        self.count = self.aliases = self.aliased = 0
         self.told: set[str] = set()
         self.spans: list[yaml_strictness.Span] = []
         self.empties: list[tuple[int, KeyPath]] = []
@@ -166,6 +167,11 @@ class _Composer:
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], path: KeyPath, key: Key) -> object:
         if len(path) > MAX_DEPTH:
             self._problem("too-deep", f"more than {MAX_DEPTH} levels of nesting", _start(event), ())
+            raise _StopError
+        self.count += 1
+        if self.count > MAX_NODES:
+            message = f"more than {MAX_NODES:,} values"
+            self._problem("too-large", message, _start(event), (), remedy="move the data into a CSV file")
             raise _StopError
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path, key)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import fontpkg
 import pytest
-from flux2flow.project import Project
 from PIL import Image
+
+from flux2flow.project import Project
 
 BASE = Path(__file__).parent / "project"
 BACKENDS = ("procedural", "nano")

@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import SpecError
 from flux2flow.loading import format_diagnostic, load
-
 from tests.loading.conftest import BACKENDS, make_project, project_of
 
 CASES = Path(__file__).parent / "cases"

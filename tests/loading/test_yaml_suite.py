@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from flux2flow.loading.yaml_composer import read
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
