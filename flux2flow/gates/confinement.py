@@ -43,8 +43,10 @@ def confine(*, cpu_seconds: int, memory_bytes: int) -> str:
         libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     result = _landlock(libc) if libc is not None else status()
-    limited = _limit(cpu_seconds, memory_bytes)
-    return result if limited else "unconfined: this system has no resource limits"
+    refused = _limit(cpu_seconds, memory_bytes)
+    if refused and result == "landlock":
+        return f"unconfined: the system refused limits ({', '.join(refused)})"
+    return result
 
 
 def _abi() -> tuple[int, str]:
@@ -82,10 +84,10 @@ def _landlock(libc: ctypes.CDLL) -> str:
     return "landlock"
 
 
-def _limit(cpu_seconds: int, memory_bytes: int) -> bool:
-    """Set the rlimits; False where the system has none (Windows)."""
+def _limit(cpu_seconds: int, memory_bytes: int) -> tuple[str, ...]:
+    """Set the rlimits; returns what the system refused (macOS knows some only by name, Windows has none)."""
     if resource is None:
-        return False
+        return ("all",)
     limits = {
         "RLIMIT_CPU": cpu_seconds,
         "RLIMIT_AS": memory_bytes,
@@ -94,10 +96,13 @@ def _limit(cpu_seconds: int, memory_bytes: int) -> bool:
         "RLIMIT_NPROC": 0,
         "RLIMIT_NOFILE": 3,
     }
+    refused = []
     for name, value in limits.items():
-        kind = getattr(resource, name, None)  # macOS lacks some
-        if kind is not None:
+        try:
+            kind = getattr(resource, name)
             _, hard = resource.getrlimit(kind)
             ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(kind, (ceiling, ceiling))
-    return True
+        except (AttributeError, ValueError, OSError):
+            refused.append(name)
+    return tuple(refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -73,7 +74,7 @@ def test_the_limits_alone_leave_no_descriptor_socket_or_memory(tmp_path: Path) -
         bytearray(600_000_000)
     print(refused(lambda: os.dup(0)), refused(memory), refused(lambda: socket.socket(type=socket.SOCK_DGRAM)))
     """
-    confine = "assert confinement._limit(5, 500_000_000)"
+    confine = "assert confinement._limit(5, 500_000_000) == ()"
     assert run(body.format(confine="pass"), tmp_path).stdout == "0 0 0\n"
     assert run(body.format(confine=confine), tmp_path).stdout == "1 1 1\n"
 
@@ -95,6 +96,18 @@ def test_the_raster_child_reports_that_it_is_confined() -> None:
     source = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
     status, png = vectors.draw_confined(source, 4, 4)
     assert status == "landlock"
+    assert png.startswith(b"\x89PNG")
+
+
+def test_where_nothing_confines_the_child_draws_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A kernel without Landlock costs a wall, never the picture."""
+    shutil.copy(Path(vectors.__file__).with_name("raster_child.py"), tmp_path)
+    bare = "def confine(*, cpu_seconds, memory_bytes):\n    return 'unconfined: a test'\n"
+    (tmp_path / "confinement.py").write_text(bare)
+    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
+    source = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
+    status, png = vectors.draw_confined(source, 4, 4)
+    assert status == "unconfined: a test"
     assert png.startswith(b"\x89PNG")
 
 
