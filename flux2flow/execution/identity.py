@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import flux2flow
@@ -21,16 +23,30 @@ TOUCHES_PIXELS = ("fonttools", "numpy", "pillow", "resvg-py", "skia-python", "uh
 """Distributions whose version may change a pixel of a finished asset (Pillow 13 changed its resampling, for one)."""
 
 
+ROOMS = ("domain", "gates", "typography", "compositing", "export", "validation")
+"""Our own packages that decide a finished asset's pixels or findings."""
+
+
 @functools.cache
 def versions() -> tuple[tuple[str, str], ...]:
     """Read the versions of flux2flow and of every library that touches pixels, without importing any."""
-    found = [("flux2flow", flux2flow.__version__)]
+    found = [("flux2flow", flux2flow.__version__), ("flux2flow source", _source())]
     for name in TOUCHES_PIXELS:
         try:
             found.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
             found.append((name, "absent"))
     return tuple(found)
+
+
+def _source() -> str:
+    """Digest the code of `ROOMS`: a version number alone would reuse pictures that changed code would draw anew."""
+    root = Path(flux2flow.__file__).parent
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def environment(registry: Registry) -> tuple[tuple[str, str], ...]:

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from flux2flow.execution import Interrupted
 from flux2flow.execution.interruption import Interruption
 from flux2flow.store import read_journal
-
 from tests.execution.builder import Bench, plan
 
 CHILD = """

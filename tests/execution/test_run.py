@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import PlanError
 from flux2flow.store import read_journal
-
 from tests.execution.builder import Bench, plan, plate, scene, without
 from tests.store.test_objects import flip
 
