@@ -61,6 +61,7 @@ class Cut:
     coverage: frozenset[int]
     metrics: Metrics
     _ink: dict[int, InkBox | None] = field(default_factory=dict)
+    _features: frozenset[str] | None = None
 
     def ink(self, glyph: int) -> InkBox | None:
         """Give a glyph's ink box in em; None for a glyph without ink."""
@@ -72,6 +73,12 @@ class Cut:
                 left, top = extents.x_bearing / self.upem, extents.y_bearing / self.upem
                 self._ink[glyph] = InkBox(left, top + extents.height / self.upem, left + extents.width / self.upem, top)
         return self._ink[glyph]
+
+    def has(self, feature: str) -> bool:
+        """Say whether the face positions or substitutes by an OpenType feature."""
+        if self._features is None:
+            self._features = _features(self.font.face)
+        return feature in self._features
 
     def zone(self, script: str) -> tuple[float, float]:
         """Give the top and bottom of a script's letters in em: capitals and baseline, or a typical letter's ink.
@@ -97,6 +104,15 @@ class Cut:
 def _is_invisible(character: str) -> bool:
     code = ord(character)
     return character in _INVISIBLE or any(first <= code <= last for first, last in _INVISIBLE_RANGES)
+
+
+def _features(face: hb.Face) -> frozenset[str]:
+    found: set[str] = set()
+    for table in ("GSUB", "GPOS"):
+        for script in range(len(face.get_table_script_tags(table))):
+            for language in (*range(len(face.get_script_language_tags(table, script))), 0xFFFF):  # 0xFFFF: the default
+                found.update(face.get_language_feature_tags(table, script, language))
+    return frozenset(found)
 
 
 class FaceCache:

@@ -7,12 +7,12 @@ nothing about boxes and pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import uharfbuzz as hb
 
-from flux2flow.typography import bidi
+from flux2flow.typography import bidi, east_asian
 from flux2flow.typography.fonts import Cut, FontStack, InkBox
 
 # Scripts whose letters join or hang from a common line: tracking would tear them (T16).
@@ -25,6 +25,8 @@ _EAST_ASIAN = frozenset({"Hani", "Hira", "Kana", "Bopo"})
 _NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz", ""})
 SOFT_HYPHEN = "\u00ad"
 Features = tuple[tuple[str, int], ...]
+Ranges = tuple[tuple[int, int, int], ...]
+"""Stretches of text with a feature's value in each: (start, stop, value)."""
 _TRAILING = " \n\t\u3000\u200b"
 
 
@@ -106,14 +108,25 @@ def scripts(text: str) -> list[str]:
 
 @lru_cache(maxsize=16384)
 def _shape(
-    cut: Cut, text: str, start: int, stop: int, script: str, rtl: bool, language: str, features: Features
+    cut: Cut,
+    text: str,
+    start: int,
+    stop: int,
+    script: str,
+    rtl: bool,
+    language: str,
+    features: Features,
+    halves: Ranges,
 ) -> tuple[ShapedGlyph, ...]:
     buffer = hb.Buffer()
     buffer.add_str(text, start, stop - start)
     buffer.direction = "rtl" if rtl else "ltr"
     buffer.script = script
     buffer.language = language
-    hb.shape(cut.font, buffer, dict(features))
+    values: dict[str, int | list[tuple[int, int, int]]] = dict(features)
+    if halves:
+        values["halt"] = list(halves)
+    hb.shape(cut.font, buffer, values)
     em = 1 / cut.upem
     return tuple(
         ShapedGlyph(glyph.codepoint, glyph.cluster, place.x_advance * em, place.x_offset * em, place.y_offset * em)
@@ -130,6 +143,9 @@ class Paragraph:
         self._cuts = setting.stack.assign(text)
         self._scripts = scripts(text)
         self._levels = _levels(text, setting.base)
+        eastern = setting.language.split("-")[0] in ("ja", "zh")
+        self._halves = east_asian.half_width(text) if eastern else frozenset()
+        self._gaps = east_asian.gaps(text) if eastern else frozenset()
         self._advance = [0.0] * len(text)
         self._lead, self._trail = list(self._advance), list(self._advance)
         self._tops, self._bottoms = list(self._advance), list(self._advance)
@@ -150,7 +166,9 @@ class Paragraph:
 
     @cached_property
     def _hyphen(self) -> float:
-        return sum(glyph.advance for glyph in _shape(self.setting.stack.primary, "-", 0, 1, "Latn", False, "und", ()))
+        return sum(
+            glyph.advance for glyph in _shape(self.setting.stack.primary, "-", 0, 1, "Latn", False, "und", (), ())
+        )
 
     def visible(self, start: int, stop: int) -> int:
         """Give the end of a line's visible part: trailing spaces hang outside."""
@@ -219,13 +237,17 @@ class Paragraph:
     def _run(self, text: str, item: Item) -> ShapedRun:
         setting, cut = self.setting, self.setting.stack.cuts[item.cut]
         tracking = 0.0 if item.script in JOINED else setting.tracking
-        features = {"kern": 1, "chws": 1}  # chws: East Asian punctuation at half width beside its like
+        features = {"kern": 1, "chws": 1}  # chws: what `halves` does, by the font itself
         if tracking:
             features |= {"liga": 0, "clig": 0}  # a ligature cannot be tracked
         features |= dict(setting.features)
-        rtl = bool(item.level % 2)
-        glyphs = _shape(cut, text, item.start, item.stop, item.script, rtl, setting.language, tuple(features.items()))
-        return ShapedRun(cut, item.cut > 0, item.level, item.script, _tracked(glyphs, tracking))
+        halves: Ranges = ()
+        if self._halves and cut.has("halt") and not cut.has("chws") and not {"halt", "palt"} & features.keys():
+            halves = tuple((at, at + 1, 1) for at in sorted(self._halves) if item.start <= at < item.stop)
+        rtl, given = bool(item.level % 2), tuple(features.items())
+        glyphs = _shape(cut, text, item.start, item.stop, item.script, rtl, setting.language, given, halves)
+        spaced = _spaced(glyphs, tracking, self._gaps, item.stop)
+        return ShapedRun(cut, item.cut > 0, item.level, item.script, spaced)
 
     def _measure(self) -> None:
         """Note every cluster's advance, the white at its logical start and end, and how far its ink rises and falls."""
@@ -258,15 +280,21 @@ def _levels(text: str, base: int) -> list[int]:
     return result[: len(text)]
 
 
-def _tracked(glyphs: tuple[ShapedGlyph, ...], tracking: float) -> tuple[ShapedGlyph, ...]:
-    """Add tracking after the last glyph of every cluster; marks stay where they are."""
-    if not tracking:
+def _spaced(
+    glyphs: tuple[ShapedGlyph, ...], tracking: float, gaps: frozenset[int], stop: int
+) -> tuple[ShapedGlyph, ...]:
+    """Add tracking after the last glyph of every cluster, and the gaps beside Latin; marks stay where they are."""
+    if not tracking and not gaps:
         return glyphs
     result = []
+    firsts = sorted({glyph.cluster for glyph in glyphs})
+    ends = dict(zip(firsts, [*firsts[1:], stop], strict=True))
     for place, glyph in enumerate(glyphs):
         last = place + 1 == len(glyphs) or glyphs[place + 1].cluster != glyph.cluster
-        extra = tracking if last else 0.0
-        result.append(ShapedGlyph(glyph.id, glyph.cluster, glyph.advance + extra, glyph.x_offset, glyph.y_offset))
+        if last:
+            extra = tracking + (east_asian.GAP if ends[glyph.cluster] - 1 in gaps else 0.0)
+            glyph = replace(glyph, advance=glyph.advance + extra)
+        result.append(glyph)
     return tuple(result)
 
 
