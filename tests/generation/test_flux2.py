@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+
+import flux2engine.errors
+from flux2engine.errors import EngineError
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.measures import PixelSize
@@ -20,10 +24,6 @@ from flux2flow.errors import GenerationError
 from flux2flow.generation import flux2
 from flux2flow.generation.flux2 import LIMITS, NanoBackend, nano_entry
 from flux2flow.interfaces import ImageBackend, Painted, PaintStep
-from PIL import Image
-
-import flux2engine.errors
-from flux2engine.errors import EngineError
 
 
 def drawing(color: tuple[int, int, int, int]) -> bytes:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flux2flow.domain.files import FileRef
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.plate import Direction, PaletteColor, PlateRequest
 from flux2flow.generation.procedural import LIMITS, ProceduralBackend, entry
 from flux2flow.interfaces import ImageBackend, Painted, PaintStep
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class NoFiles:

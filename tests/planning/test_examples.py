@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.scene import LogoLayer, PictureLayer, TextLayer
 from flux2flow.generation.flux2 import LIMITS

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from flux2flow.domain.layout import crop_for, crop_size, kept_inside, plate_size, seen_through, shared_point
-from flux2flow.domain.measures import Box, PixelSize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from flux2flow.domain.layout import crop_for, crop_size, kept_inside, plate_size, seen_through, shared_point
+from flux2flow.domain.measures import Box, PixelSize
 
 sizes = st.builds(PixelSize, st.integers(16, 4096), st.integers(16, 4096))
 fractions = st.floats(0, 1)

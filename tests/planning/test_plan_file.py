@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from flux2flow.domain.fingerprint import fingerprint
 from flux2flow.domain.plan import PLAN_FORMAT_VERSION
 from flux2flow.errors import PlanError
 from flux2flow.planning import Only, plan, plan_from_json, plan_to_json, table
-
 from tests.planning.bundles import LIMITS, bundle
 from tests.planning.test_planner import chart_bundle
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
+
 from flux2flow.domain.plan import Plan, PlannedPlate
 from flux2flow.domain.scene import (
     ButtonLayer,
@@ -18,7 +19,6 @@ from flux2flow.domain.scene import (
 )
 from flux2flow.errors import SpecError
 from flux2flow.planning import plan
-
 from tests.planning.bundles import LIMITS, ROWS, bundle, without_rows
 
 Kind = TypeVar("Kind")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
 from flux2flow.domain.campaign import CampaignBundle, SourceMap
 from flux2flow.domain.plate import BackendLimits
 from flux2flow.errors import Diagnostic, PlanError, Position, SpecError
 from flux2flow.planning import Only, plan
 from flux2flow.planning.values import parse_number
-
 from tests.planning.bundles import LIMITS, bundle, picture
 from tests.planning.test_planner import chart_bundle
 

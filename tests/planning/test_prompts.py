@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.plate import PaletteColor, Reference
 from flux2flow.planning.prompts import Brief, compile_prompt, estimated_tokens, free_side, light_direction
-
 from tests.planning.bundles import picture
 
 WHOLE = Box(0, 0, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flux2flow.domain.measures import Color
 from flux2flow.planning.color_names import NAMES, color_name
 from flux2flow.planning.wording import positive, sides_swapped
