@@ -27,7 +27,7 @@ from flux2flow.execution.workspace import Workspace
 from flux2flow.interfaces import Event, Progress
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
-from flux2flow.store import KeyEntry, Store
+from flux2flow.store import Disk, KeyEntry, Store
 
 
 def run(
@@ -41,16 +41,18 @@ def run(
     only: frozenset[str] | None = None,
     withdraw: bool = True,
     clock: Callable[[], float] = time.time,
+    disk: Disk | None = None,
 ) -> Report:
     """Make every asset of a plan that is not there yet and report them all.
 
     `only` names the scenes to make; the others are reported where they are done already. With `withdraw`, files that
     an earlier manifest lists and this plan does not are removed; never with `only`. `force` makes everything anew.
-    Raises Interrupted after a signal, StoreError, PluginError, PlanError.
+    `disk` is what stands under the state, by default the machine's own. Raises Interrupted after a signal,
+    StoreError, PluginError, PlanError.
     """
     began = time.monotonic()
     interruption = Interruption()
-    store = Store(project.state, outputs=[project.output(plan.campaign)])
+    store = Store(project.state, disk=disk, outputs=[project.output(plan.campaign)])
     with interruption.listening(), store:
         work = Workspace(plan, project, registry, store, progress, interruption, force, clock)
         outcome = "failed"
