@@ -12,6 +12,7 @@ from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.plate import BackendLimits, Reference
 from flux2flow.domain.template import PictureSpec
+from flux2flow.expressions import ExpressionError, Use, uses
 from flux2flow.planning.expansion import Target
 from flux2flow.planning.problems import Place, Problems, near
 from flux2flow.planning.values import Values
@@ -92,12 +93,23 @@ def _wanted(
 
 def _set_exactly(target: Target, values: Values) -> frozenset[str]:
     """Digests of the pictures that stand on the plate as they are: painting them as well would show them twice."""
-    standing = [layer.picture for layer in target.template.layers if isinstance(layer, PictureSpec) and layer.stands]
-    return frozenset(
-        picture.file.digest
-        for key, picture in values.pictures.items()
-        if any(f"slots.{key}" in source for source in standing)
-    )
+    boxes = target.template.layout[target.aspect_class].boxes
+    standing = [
+        layer.picture
+        for layer in target.template.layers
+        if isinstance(layer, PictureSpec) and layer.stands and layer.id in boxes
+    ]
+    slots = {
+        use.path[1] for source in standing for use in _uses(source) if use.path[0] == "slots" and len(use.path) > 1
+    }
+    return frozenset(picture.file.digest for name, picture in values.pictures.items() if name in slots)
+
+
+def _uses(source: str) -> tuple[Use, ...]:
+    try:
+        return uses(source)
+    except ExpressionError:
+        return ()  # noted where the layer is made
 
 
 def _refusal(reference: Reference, kept: Sequence[PictureFile], exact: frozenset[str]) -> str:

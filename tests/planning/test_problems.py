@@ -274,3 +274,13 @@ class TestReferences:
         assert [one.role for one in result.plates[0].request.references] == ["style"]
         assert any("set exactly" in note.message for note in result.notes)
         assert result.plates[0].request.prompt.startswith("Image 1 is a style reference, morning light on linen. ")
+
+    def test_a_product_without_a_box_on_a_class_may_be_painted_there(self) -> None:
+        """It is set exactly only where the class has a place for it."""
+        template = {
+            "plate": {"references": ["slots.product"]},
+            "layout": {"landscape": {"boxes": {"product": None}}},
+        }
+        result = plan(bundle(template=template), LIMITS, Only(row="serum", locale="en"))
+        roles = {plate.aspect_class: [one.role for one in plate.request.references] for plate in result.plates}
+        assert roles == {"landscape": ["product"], "banner": []}
