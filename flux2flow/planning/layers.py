@@ -44,7 +44,7 @@ from flux2flow.planning.expansion import Target
 from flux2flow.planning.problems import Place, Problems, near
 from flux2flow.planning.values import Values, parse_number
 
-_ONE_SLOT = re.compile(r"\s*\{\{-?\s*slots\.([A-Za-z_]\w*)(?:\.path)?\s*-?\}\}\s*|slots\.([A-Za-z_]\w*)")
+_ONE_SLOT = re.compile(r"\s*\{\{-?\s*slots\.([A-Za-z_]\w*)(?:\.path)?\s*-?\}\}\s*")
 _OFF = frozenset({"", "false", "0", "none"})
 _FALLBACK = Color(0, 0, 0)
 
@@ -215,7 +215,7 @@ class _One:
         """Give the picture of a slot, or one that a rendered path or `brand.references.<name>` names."""
         match = _ONE_SLOT.fullmatch(spec.picture)
         if match:
-            name = match.group(1) or match.group(2)
+            name = match.group(1)
             if name in self.values.pictures or name in self.target.template.slots:
                 return self.values.pictures.get(name)  # an empty optional slot; a missing file is noted already
         text = self.text("picture", spec.picture)
@@ -278,12 +278,12 @@ class _One:
     def _max_chars(self, source: str) -> int | None:
         """Give the limit of the slot that a layer's whole text comes from."""
         match = _ONE_SLOT.fullmatch(source)
-        slot = self.target.template.slots.get(match.group(1) or match.group(2)) if match else None
+        slot = self.target.template.slots.getmatch.group(1) if match else None
         return slot.max_chars if slot else None
 
     def _slot_place(self, source: str) -> Place | None:
         match = _ONE_SLOT.fullmatch(source)
-        name = (match.group(1) or match.group(2)) if match else ""
+        name = match.group(1) if match else ""
         return self.target.place("slots", name) if name in self.target.entry.slots else None
 
     def _place(self, *path: str | int) -> Place:
