@@ -278,7 +278,7 @@ class _One:
     def _max_chars(self, source: str) -> int | None:
         """Give the limit of the slot that a layer's whole text comes from."""
         match = _ONE_SLOT.fullmatch(source)
-        slot = self.target.template.slots.getmatch.group(1) if match else None
+        slot = self.target.template.slots.get(match.group(1)) if match else None
         return slot.max_chars if slot else None
 
     def _slot_place(self, source: str) -> Place | None:
