@@ -54,13 +54,8 @@ class Keys:
                 data = self._disk.read(path)
             except FileNotFoundError:
                 return None
-        try:
-            body = json.loads(data)
-            sum_ = body.pop("sum")
-            if body["key"] == key and digest_of(canonical_json(body).encode()) == sum_:
-                return KeyEntry(body["digest"], body["facts"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass  # not even our JSON any more: damaged, as below
+        if (entry := _sound(data, key)) is not None:
+            return entry
         self.damaged.append(key)
         self.remove(key)
         return None
@@ -73,3 +68,15 @@ class Keys:
                 self._disk.remove(path)
             except FileNotFoundError:
                 return
+
+
+def _sound(data: bytes, key: str) -> KeyEntry | None:
+    """Read an entry; None where it is no longer what was written under this key."""
+    try:
+        body = json.loads(data)
+        expected = body.pop("sum")
+        if body["key"] != key or digest_of(canonical_json(body).encode()) != expected:
+            return None
+        return KeyEntry(body["digest"], body["facts"])
+    except (ValueError, KeyError, TypeError, AttributeError):  # not even our JSON any more
+        return None
