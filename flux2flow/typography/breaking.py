@@ -18,6 +18,8 @@ from flux2flow.typography.casing import names_in
 
 SEVERE = 0.3
 """From this penalty on a break parts what belongs together: it is taken only where the text would be far too small."""
+AFTER_SENTENCE = -0.08
+"""The penalty, a reward, of a break where a sentence ends."""
 
 # JIS X 4051 and JLREQ: characters that never begin a line (行頭禁則) …
 NOT_AT_START = frozenset(
@@ -39,7 +41,6 @@ _SIGN_BEFORE = re.compile(r"(?<=[€$£¥§№#])[ \u2009](?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d)[ \u2009](?=\d{3}(?!\d))")
 _ORDINAL = re.compile(r"(?<!\d)\d{1,2}\. (?=[^\W\d_])")
 _WITH_ORDINALS = frozenset({"cs", "da", "de", "fi", "hr", "hu", "nb", "nn", "no", "sk", "sl"})
-_AFTER_SENTENCE = -0.08
 _PARTICLES = "をはがにでとのもへや"
 
 
@@ -126,7 +127,7 @@ def _penalty(text: str, index: int, language: str) -> float:
 def _penalty_at_space(text: str, index: int) -> float:
     word = text[:index].rstrip().rsplit(" ", 1)[-1]
     if word[-1:] in ".!?…؟۔" and len(word) > 3:  # a sentence's end; what is shorter is mostly an abbreviation
-        return _AFTER_SENTENCE
+        return AFTER_SENTENCE
     if word[-1:] in ",:;–—،؛":
         return -0.02
     return 0.02 if len(word) <= 3 else 0.0  # a line that ends with an article or a preposition
@@ -135,7 +136,7 @@ def _penalty_at_space(text: str, index: int) -> float:
 def _penalty_in_japanese(text: str, index: int, before: str, after: str) -> float:
     """Guess phrase ends (文節) from the change of script; a stand-in for a dictionary, and a good one in headlines."""
     if before == "mark" or after == "mark":
-        return 0.05 if text[index - 1] == "・" else _AFTER_SENTENCE if text[index - 1] in "。！？" else -0.06
+        return 0.05 if text[index - 1] == "・" else AFTER_SENTENCE if text[index - 1] in "。！？" else -0.06
     if before == "hiragana" and after != "hiragana":
         if text[index - 1] in "おご" and (index < 2 or _kind(text[index - 2]) != "hiragana"):
             return 0.4  # an honorific and its noun

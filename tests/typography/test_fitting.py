@@ -95,6 +95,12 @@ def test_balance_moves_words_down() -> None:
     assert last > 0.7 * first
 
 
+def test_a_headline_breaks_where_its_sentence_ends() -> None:
+    """A full stop inside a line is avoided where lines may move; an abbreviation is no sentence."""
+    assert lines(fitted("Sleep. We'll do the rest.", 260, 300, FitRule(2, 30, 30))) == ["Sleep.", "We'll do the rest."]
+    assert lines(fitted("Sleep, we'll do the rest.", 260, 300, FitRule(2, 30, 30))) == ["Sleep, we'll", "do the rest."]
+
+
 def test_no_orphan_in_running_text() -> None:
     """Seven lines of text do not end with one short word where a word can come down."""
     words = "A cream that works while you sleep and leaves the skin calm and soft with oil of rose and a hint of sun to"
