@@ -5,7 +5,6 @@ Touches only names that this framework made: a file it does not know, or that so
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -49,12 +48,11 @@ def keep_rejected(work: Workspace, made: MadeAsset) -> bytes:
 def withdraw_old(work: Workspace, released: frozenset[str]) -> None:
     """Remove the files that the previous manifest lists, that are still as it lists them, and that left the plan."""
     for place, digest in _listed(work.output / MANIFEST):
-        if place in released:
+        if place in released or not _stays_inside(place):  # a manifest is a file anybody may edit
             continue
-        with contextlib.suppress(StoreError):  # a manifest is a file anybody may edit: what leads outside is ignored
-            path = _inside(work.output, place)
-            if _digest(path) == digest:
-                _withdraw(work, path, place)
+        path = _inside(work.output, place)
+        if _digest(path) == digest:
+            _withdraw(work, path, place)
 
 
 def _listed(manifest: Path) -> list[tuple[str, str]]:
@@ -77,10 +75,14 @@ def _withdraw(work: Workspace, path: Path, subject: str) -> None:
 
 def _inside(root: Path, place: str) -> Path:
     """Resolve a place below a folder; raise StoreError for one that leads elsewhere."""
-    parts = PurePosixPath(place).parts
-    if not parts or PurePosixPath(place).is_absolute() or ".." in parts:
+    if not _stays_inside(place):
         raise StoreError(f"{place!r} leads outside {root}")
-    return root.joinpath(*parts)
+    return root / place
+
+
+def _stays_inside(place: str) -> bool:
+    path = PurePosixPath(place)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _digest(path: Path) -> str | None:
