@@ -89,7 +89,7 @@ def _digest(path: Path) -> str | None:
     with reported("reading", path):
         try:
             return digest_of(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
 

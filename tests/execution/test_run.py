@@ -192,10 +192,14 @@ def test_a_manifest_that_points_outside_removes_nothing(bench: Bench) -> None:
     victim = bench.folder / "campaign.yaml"
     victim.write_bytes(b"precious")
     manifest = bench.output / "manifest.json"
-    entry = {"path": "../../campaign.yaml", "digest": hashlib.sha256(b"precious").hexdigest()}
-    manifest.write_text(json.dumps({"assets": [entry]}))
+    digest = hashlib.sha256(b"precious").hexdigest()
+    inside = bench.output / "listed.txt"  # the control: what is listed inside is removed
+    inside.write_bytes(b"precious")
+    places = ["../../campaign.yaml", str(victim), "card/../../../campaign.yaml", "", "listed.txt"]
+    manifest.write_text(json.dumps({"assets": [{"path": place, "sha256": digest} for place in places]}))
     bench.run(plan())
     assert victim.read_bytes() == b"precious"
+    assert not inside.exists()
 
 
 def test_only_some_scenes(bench: Bench) -> None:
