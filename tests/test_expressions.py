@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flux2flow.expressions import (
     MAX_OUTPUT,
     MAX_SOURCE,
@@ -17,8 +20,6 @@ from flux2flow.expressions import (
     suggest,
     uses,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "jinja-dos"
 
@@ -136,6 +137,26 @@ def test_uses_lists_names_with_their_places() -> None:
         (("row", "id"), 14, False),
         (("slots", "a", "caption"), 28, True),
     ]
+
+
+def test_uses_know_the_filter_that_always_takes_them() -> None:
+    found = uses(
+        "{{ row.a | number(2) }}{{ row.b | default('1') | number }}{{ row.c | float if row.c else 0 }}{{ row.d }}"
+    )
+    assert [(use.path[1], use.filter) for use in found] == [
+        ("a", "number"),
+        ("b", "default"),
+        ("c", ""),
+        ("c", ""),
+        ("d", ""),
+    ]
+
+
+def test_a_name_behind_its_own_guard_may_be_absent() -> None:
+    check("{{ row.x if row.x is defined else row.name }}", {"row": {"name": None}})
+    with pytest.raises(ExpressionError, match="row has no 'y'"):
+        check("{{ row.y if row.x is defined else row.name }}", {"row": {"name": None}})
+    assert evaluate("{{ row.x if row.x is defined else row.name }}", CONTEXT) == "Lamp"
 
 
 def test_values_are_never_read_as_expressions() -> None:

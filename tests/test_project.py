@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
+
 from flux2flow.domain.files import FileRef
 from flux2flow.errors import StoreError
 from flux2flow.project import FileRefusedError, Project, check_relative, library_root
@@ -77,6 +79,21 @@ def test_unsafe_paths_are_refused(project: Project, path: str, code: str) -> Non
     with pytest.raises(FileRefusedError) as raised:
         project.open("project", path)
     assert raised.value.code == code
+
+
+BLNS = Path(__file__).parents[2] / "shared" / "corpus" / "blns.json"
+
+
+@pytest.mark.skipif(not BLNS.is_file(), reason="the list of naughty strings is not on this machine")
+def test_naughty_strings_open_nothing(project: Project) -> None:
+    for text in json.loads(BLNS.read_text(encoding="utf-8")):
+        with pytest.raises(FileRefusedError):
+            project.open("project", text)
+
+
+def test_a_surrogate_is_refused(project: Project) -> None:
+    with pytest.raises(FileRefusedError):
+        project.open("project", "a\ud800.txt")
 
 
 def test_links_may_stay_inside_but_never_leave(project: Project) -> None:

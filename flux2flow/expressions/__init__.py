@@ -9,6 +9,7 @@ A mapping with a `path` (an image slot) prints as that path.
 """
 
 from flux2flow.expressions.evaluation import MAX_OUTPUT, evaluate
+from flux2flow.expressions.filters import number_problem
 from flux2flow.expressions.reading import (
     MAX_SOURCE,
     ExpressionError,
@@ -30,6 +31,7 @@ __all__ = [
     "check",
     "evaluate",
     "is_template",
+    "number_problem",
     "problems",
     "suggest",
     "uses",

@@ -60,6 +60,17 @@ def as_number(value: object) -> Decimal:
     return number
 
 
+def number_problem(filter: str, text: str) -> str:
+    """Say why a text cannot go through a filter that needs a number; empty where it can, or the filter needs none."""
+    if filter not in NUMERIC:
+        return ""
+    try:
+        as_number(text)
+    except RefusedError as error:
+        return str(error)
+    return ""
+
+
 def _sized(value: object) -> str:
     text = as_text(value)
     if len(text) > MAX_TEXT:
@@ -173,5 +184,8 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "trim": _trim,
     "upper": _upper,
 }
+NUMERIC = frozenset({"number", "float", "int", "round"})
+"""Filters that take numbers, or text that spells one."""
+
 LOCALISED = frozenset({"number"})
 """Filters that also take the locale."""

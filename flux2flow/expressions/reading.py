@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -57,6 +57,8 @@ class Use:
     optional: bool = False
     offsets: tuple[int, ...] = ()
     """Offset of each part of the path."""
+    filter: str = ""
+    """The filter that always takes this value; empty where none does, or only under a condition."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -105,7 +107,7 @@ def uses(source: str) -> tuple[Use, ...]:
     collected: list[Use] = []
     for node in parse(source):
         if not isinstance(node, nodes.TemplateData):
-            _collect(node, source, collected, optional=False)
+            _collect(node, source, collected)
     return tuple(sorted(collected, key=lambda use: use.offset))
 
 
@@ -271,18 +273,26 @@ def path_of(node: nodes.Node, source: str) -> Use | None:
             return None
 
 
-def _collect(node: nodes.Node, source: str, into: list[Use], *, optional: bool) -> None:
+def _collect(
+    node: nodes.Node, source: str, into: list[Use], *, optional: bool = False, filter: str = "", always: bool = True
+) -> None:
+    """Note every name below a node; `always` is False in the branches of a condition."""
     if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Name):
         use = path_of(node, source)
         if use is not None:
-            into.append(Use(use.path, use.offset, use.length, optional, use.offsets))
+            into.append(replace(use, optional=optional, filter=filter if always else ""))
             return
-    forgiving = (isinstance(node, nodes.Filter) and node.name == "default") or (
-        isinstance(node, nodes.Test) and node.name in ("defined", "undefined")
-    )
+    conditional = isinstance(node, nodes.CondExpr | nodes.And | nodes.Or)
+    named = node.name if isinstance(node, nodes.Filter | nodes.Test) else ""
+    begin = len(into)
     for child in node.iter_child_nodes():
         target = isinstance(node, nodes.Filter | nodes.Test) and child is node.node
-        _collect(child, source, into, optional=optional or (forgiving and target))
+        forgiven = optional or (target and named in ("default", "defined", "undefined"))
+        applied = named if target and isinstance(node, nodes.Filter) else ""
+        _collect(child, source, into, optional=forgiven, filter=applied, always=always and not conditional)
+    if conditional:  # `x if x is defined`: the test guards the other use
+        guarded = {use.path for use in into[begin:] if use.optional}
+        into[begin:] = [replace(use, optional=use.optional or use.path in guarded) for use in into[begin:]]
 
 
 def _unknown(use: Use, names: Names) -> ExpressionError | None:

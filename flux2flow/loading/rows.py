@@ -16,7 +16,7 @@ from flux2flow.domain.campaign import Row
 from flux2flow.errors import Diagnostic, Position
 from flux2flow.expressions import suggest
 from flux2flow.loading.collector import Collector
-from flux2flow.loading.source_text import SourceText, decode
+from flux2flow.loading.source_text import SourceText, control_name, decode
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_ROWS = 200_000
@@ -195,6 +195,8 @@ def _flat(reader: _Reader, position: Position, columns: Sequence[str], value: Ma
             )
         elif isinstance(cell, dict | list):
             reader.problem("bad-row", f"({name}) a cell is a single value", position.line, position.column)
+        elif isinstance(cell, str) and (control := control_name(cell)):
+            reader.problem("control-character", f"({name}) the cell holds {control}", position.line, position.column)
         elif isinstance(cell, str) and len(cell) > MAX_CELL:
             reader.problem(
                 "cell-too-large", f"({name}) the cell has {len(cell):,} characters", position.line, position.column

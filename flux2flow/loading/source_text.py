@@ -117,6 +117,14 @@ def decode(file: str, data: bytes) -> tuple[SourceText, tuple[Diagnostic, ...]]:
     return source, tuple(refused_characters(source))
 
 
+def control_name(text: str) -> str:
+    """Name a value's first control character; empty where it has none. Escapes can spell what a file may not hold."""
+    match = _CONTROL.search(text)
+    if match is None:
+        return ""
+    return _NAMES.get(match.group(), f"a control character (U+{ord(match.group()):04X})")
+
+
 def refused_characters(source: SourceText) -> list[Diagnostic]:
     """Find control characters, and bidirectional controls that make text read differently from what it is."""
     found: list[tuple[int, Diagnostic]] = []

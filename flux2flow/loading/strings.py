@@ -5,14 +5,16 @@ A copy key must exist in every locale of the entries that use it. Evaluates noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from flux2flow.expressions import ExpressionError, Names, Use, problems, suggest, uses
+from flux2flow.domain.campaign import Row
+from flux2flow.expressions import ExpressionError, Names, Use, number_problem, problems, suggest, uses
 from flux2flow.loading import entries
 from flux2flow.loading.copy_decks import deck_texts
+from flux2flow.loading.rows import Table
 from flux2flow.loading.templates import COLOR_KEYS, image_slots
 from flux2flow.loading.workspace import Workspace, mapping, select, texts
-from flux2flow.loading.yaml_document import Document, KeyPath
+from flux2flow.loading.yaml_document import Document, KeyPath, written
 
 _FORMAT: Names = {"id": None, "width": None, "height": None, "class": None}
 _BRAND: Names = {"id": None, "name": None}
@@ -37,6 +39,7 @@ def check_strings(workspace: Workspace) -> None:
         for path, text in texts(campaign, "assets", "*", "slots", "*"):
             if path[1] == index:
                 _check(workspace, campaign, path, text, names, locales)
+                _check_numbers(workspace, path, text, campaign, [entry])
     for name, template in workspace.templates.items():
         _check_template(workspace, name, template)
     everywhere = _names(workspace, workspace.templates.values())
@@ -58,6 +61,7 @@ def _check_template(workspace: Workspace, name: str, template: Document) -> None
         for path, text in texts(template, *pattern):
             own = {key: below for key, below in names.items() if key != "slots" or path[-1] != "default"}
             _check(workspace, template, path, text, own, locales)
+            _check_numbers(workspace, path, text, template, using)
     for path, text in texts(template, "layers", "*", "show"):
         _check(workspace, template, path, text, {**names, "value": None}, locales)
 
@@ -118,6 +122,34 @@ def _check(
     for use in uses(text):
         if use.path[0] == "copy" and not use.optional:
             _check_locales(workspace, document, path, use, locales)
+
+
+def _check_numbers(
+    workspace: Workspace, path: KeyPath, text: str, document: Document, using: Sequence[Mapping[str, object]]
+) -> None:
+    """Note every cell that a string reads as a number and that is none.
+
+    Decks are left out: not every row uses every text.
+    """
+    table = workspace.table
+    try:
+        read = [use for use in uses(text) if use.filter and len(use.path) == 2 and use.path[0] == "row"]
+    except ExpressionError:
+        return  # told before
+    if table is None or not read:
+        return
+    for use in read:
+        column = use.path[1]
+        for row in rows_of(table, using):
+            if column in row.cells and (message := number_problem(use.filter, row.cells[column])):
+                remedy = f"{document.file} reads it as a number, in {written(path)}"
+                workspace.problems.add(table.diagnostic(row, column, "not-a-number", message, remedy))
+
+
+def rows_of(table: Table, using: Sequence[Mapping[str, object]]) -> list[Row]:
+    """List the rows that the entries are made for."""
+    chosen = [entry["rows"] if isinstance(entry.get("rows"), list) else None for entry in using]
+    return [row for row in table.rows if any(keys is None or row.key in keys for keys in chosen)]  # type: ignore[operator]
 
 
 def _explained(error: ExpressionError, text: str, names: Names) -> ExpressionError:

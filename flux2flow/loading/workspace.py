@@ -33,8 +33,9 @@ class Place:
         return self.path if self.root == "project" else f"{self.root}/{self.path}"
 
     def inside(self, relative: str) -> Place:
-        """Name something below this folder."""
-        return Place(self.root, f"{self.path}/{relative}" if self.path else relative)
+        """Name something below this folder; './a//b' is 'a/b', so that a file has one name."""
+        parts = [part for part in f"{self.path}/{relative}".split("/") if part not in ("", ".")]
+        return Place(self.root, "/".join(parts))
 
     @property
     def folder(self) -> Place:
@@ -86,7 +87,7 @@ class Workspace:
             and not self.project.exists(near.root, near.path)
             and self.project.exists("project", reference)
         ):
-            return Place("project", reference)
+            return Place("project", "").inside(reference)
         return near
 
     def names(self, folder: str, marker: str, depth: int = 1) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import yaml
 
 from flux2flow.errors import Diagnostic, Position
 from flux2flow.loading import unquoted_hex, yaml_scalars, yaml_strictness, yaml_syntax
-from flux2flow.loading.source_text import SourceText, decode
+from flux2flow.loading.source_text import SourceText, control_name, decode
 from flux2flow.loading.yaml_document import Document, KeyPath, Node, written
 
 MAX_BYTES = 256 * 1024
@@ -256,6 +256,9 @@ class _Composer:
             self.empties.append((start, path))
         self._span(event, start)
         value = self._typed(event, path)
+        if event.style == '"' and (name := control_name(event.value)):
+            message = f"the text holds {name}"
+            self._problem("control-character", message, start, path, end=end, remedy="remove the escape", unusable=True)
         self._place(path, start, end, key, event.style or "", event.value)
         if event.anchor is not None:
             self._anchor(event, value, scalar=True)

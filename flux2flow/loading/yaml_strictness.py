@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _SPACES = re.compile(r" *")
+_LINE = re.compile(r"( *)([^\n]*)\n?")
 _FIRST_VISIBLE = re.compile(r"[ \t]*\S")
 
 
@@ -90,16 +91,15 @@ def _leading_blanks(text: str, span: Span) -> Iterator[Violation]:
     header = text.find("\n", span.start, span.end)
     if header < 0 or re.search(r"[|>][-+]?[1-9]", text[span.start : header]):
         return
-    deepest, index = 0, header + 1
-    for line in text[header + 1 :].split("\n"):
-        spaces = len(line) - len(line.lstrip(" "))
-        if line.strip(" "):
+    deepest = 0
+    for line in _LINE.finditer(text, header + 1):
+        spaces = len(line.group(1))
+        if line.group(2):
             if spaces > span.indent and deepest > spaces:
-                yield Violation(
-                    "syntax", index, 1, "the blank lines above are deeper than the text's first line", "clear them"
-                )
+                message = "the blank lines above are deeper than the text's first line"
+                yield Violation("syntax", line.start(), 1, message, "clear them")
             return
-        deepest, index = max(deepest, spaces), index + len(line) + 1
+        deepest = max(deepest, spaces)
 
 
 def _plain_in_flow(text: str, span: Span) -> Iterator[Violation]:

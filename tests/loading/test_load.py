@@ -134,6 +134,29 @@ def test_a_picture_cannot_be_read_through_a_link_that_leads_out(campaign: Path) 
     assert codes(campaign) == ["outside-project"]
 
 
+def test_kit_by_path_and_a_plugins_template(campaign: Path, tmp_path: Path) -> None:
+    shutil.move(campaign.parent / "brand_kits" / "tiny", campaign.parent / "tiny")
+    (tmp_path / "plugin").mkdir()
+    shutil.move(campaign.parent / "templates", tmp_path / "plugin" / "templates")
+    campaign.write_text(campaign.read_text().replace("brand_kit: tiny", "brand_kit: ./tiny/"))
+    project = Project(campaign.parent.resolve(), tmp_path / "none", {"cards": tmp_path / "plugin"})
+    bundle = load(campaign, project, backends=BACKENDS)
+    assert bundle.fonts[0].file.path == "tiny/fonts/Inter.ttf"
+    assert bundle.sources["template:card/simple"].file == "plugin:cards/templates/card/simple/template.yaml"
+
+
+def test_a_templates_default_picture_stands_beside_it(campaign: Path) -> None:
+    folder = campaign.parent / "templates" / "card" / "simple"
+    shutil.move(campaign.parent / "photos" / "cut-out.png", folder / "stand-in.png")
+    template = folder / "template.yaml"
+    template.write_text(
+        template.read_text().replace("role: product, caption", "role: product, default: stand-in.png, caption")
+    )
+    campaign.write_text(campaign.read_text().replace('      product: "{{ row.photo }}"\n', ""))
+    bundle = load(campaign, project_of(campaign), backends=BACKENDS)
+    assert bundle.pictures["slot:stand-in.png"].file.path == "templates/card/simple/stand-in.png"
+
+
 def test_loading_imports_nothing_heavy() -> None:
     heavy = {"torch", "skia", "numpy", "PIL", "fontTools"}
     code = f"import sys, flux2flow.loading; print(sorted({heavy} & set(sys.modules)))"

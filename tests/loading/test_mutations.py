@@ -1,4 +1,4 @@
-"""Whatever is done to a valid project's text files, loading ends in a bundle or a SpecError with places: never a traceback."""
+"""Whatever is done to a valid project's files, loading ends in a bundle or a SpecError: never a traceback."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from flux2flow.loading import format_diagnostic, load
 from tests.loading.conftest import BACKENDS, make_project, project_of
 
 VALUES = (
-    "", "5", "-1.5", "true", "null", "[]", "{}", "[1, {a: b}]", "{a: [b]}", '"{{"', '"{{ row.x }}"', '"{{ slots }}"', "'%'",
-    "../x", "/x", "x" * 300, "*a", "&a", "!x", "#fff", '"\\0"', "id", "en", "{id: x, text: y, logo: z}", "[[[[]]]]", "~",
+    "", "5", "-1.5", "true", "null", "[]", "{}", "[1, {a: b}]", "{a: [b]}", '"{{"', '"{{ row.x }}"', '"{{ slots }}"',
+    "'%'", "../x", "/x", "x" * 300, "*a", "&a", "!x", "#fff", '"\\0"', "id", "en",
+    "{id: x, text: y, logo: z}", "[[[[]]]]", "~",
 )  # fmt: skip
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from flux2flow.domain.campaign import Row
@@ -127,6 +130,7 @@ def test_byte_order_mark_and_spaces_are_dropped() -> None:
                 ("p.json:1:17", "a row is an object of names and values"),
             ],
         ),
+        ("p.json", '[{"id": "a\\u0000b"}]', [("p.json:1:2", "(id) the cell holds a NUL character")]),
         ("p.json", "[" * 100_000, [("p.json:1:2", "too deeply nested")]),
         ("p.jsonl", '{"id": "a"}\n{"id": \n', [("p.jsonl:3:1", "JSON cannot be read here: Expecting value")]),
     ],
@@ -145,3 +149,20 @@ def test_rows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         ("p.jsonl:4:1", "more than 3 rows")
     ]
     assert read("p.csv", "id\n0\n1\n2\n")[1] == []
+
+
+BLNS = Path(__file__).parents[3] / "shared" / "corpus" / "blns.json"
+
+
+@pytest.mark.skipif(not BLNS.is_file(), reason="the list of naughty strings is not on this machine")
+def test_naughty_strings_are_kept_or_refused_for_their_control_characters() -> None:
+    strings = json.loads(BLNS.read_text(encoding="utf-8"))
+    kept = 0
+    for text in strings:
+        table, problems = read("p.json", json.dumps([{"id": "a", "text": text}]))
+        if problems:
+            assert "holds" in problems[0][1]
+        elif table is not None:
+            kept += 1
+            assert table.rows[0].cells["text"] == text
+    assert kept > len(strings) * 0.95

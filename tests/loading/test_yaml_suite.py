@@ -21,6 +21,7 @@ TAGS = "tags beyond the core ones are refused"
 DOCUMENTS = "one document a file"
 COMPLEX = "lists and mappings cannot be keys"
 EMPTY_KEYS = "PyYAML refuses a key that is not there at all; so do we"
+CONTROLS = "an escape may not spell a control character: no font has it and terminals obey it"
 ANCHORS = "an anchor's name is letters, digits, '-' and '_'; PyYAML would cut others short"
 TABS = "PyYAML refuses a tab where YAML lets it separate; so do we, everywhere outside text"
 PYYAML = "PyYAML's scanner refuses this corner of YAML 1.2: ':' and '?' inside brackets, directives, unindented blocks"
@@ -43,6 +44,7 @@ REFUSED_ON_PURPOSE: Mapping[str, str] = {
         EMPTY_KEYS: """
             2JQS:0 6M2F:0 CFD4:0 FRK4:0 NHX8:0 NKF9:0 S3PD:0 SM9W:1 UKK6:0
         """,
+        CONTROLS: "G4RS:0",
         ANCHORS: """
             2SXE:0 8XYN:0 W5VH:0 Y2GN:0
         """,
