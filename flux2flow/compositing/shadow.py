@@ -22,6 +22,8 @@ _FORESHORTENING = 0.3
 _LONGEST = 1.5  # a cast shadow in object heights; lower light is drawn as if it stood here
 _LEAST_DEPTH = 0.09  # an object lit exactly from the side still has depth, which its silhouette does not show
 
+_ARC_REACH = 0.22  # an outline this far above the lowest point still belongs to the foot, in object heights
+
 _CAST_STRENGTH = 0.62
 _OCCLUSION_STRENGTH = 0.5
 _CONTACT_STRENGTH = 0.8
@@ -73,10 +75,11 @@ def _lit(silhouette: npt.NDArray[np.uint8], light: ContactShadow) -> Mask:
     feet = _feet(silhouette)
     aside = round(-math.sin(math.radians(light.azimuth)) * height * 0.025)  # occlusion leans away from the light
     closer = round(aside / 4)
+    arc = _arc(feet, height)
     lit: Mask = (
-        (1 - _CAST_STRENGTH * _cast(silhouette, light, room))
-        * (1 - _OCCLUSION_STRENGTH * _smear(feet, height, room, aside, reach=0.22, spread=0.045, thickness=0.02))
-        * (1 - _CONTACT_STRENGTH * _smear(feet, height, room, closer, reach=0.12, spread=0.008, thickness=0.006))
+        (1 - _CAST_STRENGTH * _cast(silhouette[: height - arc], light, room, room.line - arc))
+        * (1 - _OCCLUSION_STRENGTH * _smear(feet, height, room, aside, reach=_ARC_REACH, spread=0.045, thickness=0.02))
+        * (1 - _CONTACT_STRENGTH * _smear(feet, height, room, closer, reach=_ARC_REACH, spread=0.008, thickness=0.006))
     )
     return lit
 
@@ -91,8 +94,8 @@ class _Room:
         self.left, self.line = reach, behind
 
 
-def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, room: _Room) -> Mask:
-    """Lay the silhouette on the floor, away from the light; softer and fainter the further it falls."""
+def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, room: _Room, line: int) -> Mask:
+    """Lay a silhouette that stands on row `line` on the floor, away from the light; softer and fainter further out."""
     height, width = silhouette.shape
     length = min(1 / math.tan(math.radians(max(light.elevation, 1.0))), _LONGEST)
     lean = -math.sin(math.radians(light.azimuth)) * length  # sideways per unit of the object's height
@@ -101,7 +104,7 @@ def _cast(silhouette: npt.NDArray[np.uint8], light: ContactShadow, room: _Room) 
     rows = max(round(height * abs(depth)), 2)
     flat = Image.fromarray(silhouette).resize((width, rows), Image.Resampling.BOX)
     # Row r of the frame lies `distance` rows away from the ground line, on the shadow's side.
-    distance = (room.line - np.arange(room.height) - 0.5) * math.copysign(1.0, depth)
+    distance = (line - np.arange(room.height) - 0.5) * math.copysign(1.0, depth)
     up = distance / rows  # 0 at the foot, 1 at the object's top
     columns = np.arange(room.width) + 0.5 - room.left
     source_x = columns[None, :] - (lean * height * up)[:, None]
@@ -136,6 +139,13 @@ def _feet(silhouette: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return np.where(ink.any(axis=0), gap, np.inf)
 
 
+def _arc(feet: npt.NDArray[np.float64], height: int) -> int:
+    """Measure how far the middle of a round base lies behind its front edge, in rows; 0 for a straight foot."""
+    touching = feet[feet < _ARC_REACH * height]
+    edge = max(touching.size // 8, 1)
+    return round(float(min(touching[:edge].mean(), touching[-edge:].mean())))
+
+
 def _smear(
     feet: npt.NDArray[np.float64],
     height: int,
@@ -150,7 +160,8 @@ def _smear(
 
     The outline is followed because a round base, seen from above, meets the floor along an arc.
     """
-    weight = np.clip(1 - feet / max(reach * height, 1.0), 0, 1).astype(np.float32)
+    near = np.clip(1 - feet / max(reach * height, 1.0), 0, 1)
+    weight = (near * near * (3 - 2 * near)).astype(np.float32)  # fades out without a visible end
     half = max(thickness * height, 1.0)
     rows = np.arange(room.height)[:, None] + 0.5
     touching = np.abs(rows - (room.line - np.minimum(feet, height))[None, :]) <= half
