@@ -6,14 +6,17 @@ Touches only names that this framework made: a file it does not know, or that so
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from flux2flow.domain.asset import Asset
 from flux2flow.domain.fingerprint import digest as digest_of
+from flux2flow.domain.fingerprint import fingerprint
 from flux2flow.errors import StoreError
 from flux2flow.execution.scenes import MadeAsset
 from flux2flow.execution.workspace import Workspace
+from flux2flow.store import KeyEntry
 from flux2flow.store.disk import publish, reported
 
 MANIFEST, PAGE = "manifest.json", "index.html"
@@ -45,22 +48,35 @@ def keep_rejected(work: Workspace, made: MadeAsset) -> bytes:
     return data
 
 
-def withdraw_old(work: Workspace, released: frozenset[str]) -> None:
-    """Remove the files that the previous manifest lists, that are still as it lists them, and that left the plan."""
-    for place, digest in _listed(work.output / MANIFEST):
+def settle(work: Workspace, released: Mapping[str, str], *, withdraw: bool) -> None:
+    """Withdraw what left the plan, if asked to, and note what of ours stands in the output folder.
+
+    `released` maps places to digests. Ours is what the previous manifest or an earlier note lists and nobody edited.
+    """
+    key = fingerprint("released", work.plan.campaign)
+    entry = work.store.keys.get(key)
+    noted: dict[str, str] = dict(entry.facts) if entry else {}
+    ours = dict(released)
+    for place, digest in (_listed(work.output / MANIFEST) | noted).items():
         if place in released or not _stays_inside(place):  # a manifest is a file anybody may edit
             continue
         path = _inside(work.output, place)
-        if _digest(path) == digest:
+        if _digest(path) != digest:
+            continue
+        if withdraw:
             _withdraw(work, path, place)
+        else:
+            ours[place] = digest
+    if ours != noted:
+        work.store.keys.put(key, KeyEntry("", ours))
 
 
-def _listed(manifest: Path) -> list[tuple[str, str]]:
+def _listed(manifest: Path) -> dict[str, str]:
     try:
         entries = json.loads(manifest.read_bytes())["assets"]
-        return [(str(entry["path"]), str(entry["sha256"])) for entry in entries if entry.get("path")]
+        return {str(entry["path"]): str(entry["sha256"]) for entry in entries if entry.get("path")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []  # none yet, or not ours: nothing is known to be removable
+        return {}  # none yet, or not ours: nothing is known to be removable
 
 
 def _withdraw(work: Workspace, path: Path, subject: str) -> None:

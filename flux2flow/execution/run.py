@@ -21,7 +21,7 @@ from flux2flow.errors import Flux2FlowError, PlanError, StoreError
 from flux2flow.execution.identity import environment
 from flux2flow.execution.interruption import Interrupted, Interruption
 from flux2flow.execution.plates import PaintedPlates, paint_plates
-from flux2flow.execution.release import MANIFEST, PAGE, keep_rejected, release, withdraw_old
+from flux2flow.execution.release import MANIFEST, PAGE, keep_rejected, release, settle
 from flux2flow.execution.scenes import MadeAsset, SceneMaker
 from flux2flow.execution.workspace import Workspace
 from flux2flow.interfaces import Event, Progress
@@ -46,9 +46,9 @@ def run(
     """Make every asset of a plan that is not there yet and report them all.
 
     `only` names the scenes to make; the others are reported where they are done already. With `withdraw`, files that
-    an earlier manifest lists and this plan does not are removed; never with `only`. `force` makes everything anew.
-    `disk` is what stands under the state, by default the machine's own. Raises Interrupted after a signal,
-    StoreError, PluginError, PlanError.
+    an earlier run released and this plan does not list are removed: never with `only`, nor where something failed.
+    `force` makes everything anew. `disk` is what stands under the state, by default the machine's own.
+    Raises Interrupted after a signal, StoreError, PluginError, PlanError.
     """
     began = time.monotonic()
     interruption = Interruption()
@@ -78,8 +78,9 @@ def _run(work: Workspace, workers: int, only: frozenset[str] | None, withdraw: b
     made = [result for scene in plan.scenes if isinstance(result := results.get(scene.id), _Done)]
     failures = [result for scene in plan.scenes if isinstance(result := results.get(scene.id), Failure)]
     _refuse_shared_places(made)
-    if withdraw and only is None:
-        withdraw_old(work, frozenset(done.asset.path for done in made if done.asset.path))
+    complete = only is None and not failures and not painted.failures
+    released = {done.asset.path: done.asset.digest for done in made if done.asset.path}
+    settle(work, released, withdraw=withdraw and complete)
     report = Report(
         plan=plan,
         run="",

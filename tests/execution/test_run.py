@@ -186,6 +186,18 @@ def test_what_left_the_plan_is_withdrawn_but_never_a_users_file(bench: Bench) ->
     assert places["card-0"] in left
 
 
+def test_a_failure_withdraws_nothing_and_forgets_nothing(bench: Bench) -> None:
+    """A backend that is down empties no folder; what left the plan meanwhile goes with the next complete run."""
+    places = {asset.id: asset.path for asset in bench.run(plan()).assets}
+    shorter = without(plan(), "card-3")
+    bench.backend.version, bench.backend.refused = 2, frozenset({1, 2})
+    assert bench.run(shorter).exit_code == 3
+    assert set(bench.files()) == set(places.values())
+    bench.backend.refused = frozenset()
+    assert bench.run(shorter).exit_code == 0
+    assert set(bench.files()) == set(places.values()) - {places["card-3"]}
+
+
 def test_a_manifest_that_points_outside_removes_nothing(bench: Bench) -> None:
     """The manifest is a file anybody may edit."""
     bench.run(plan())
