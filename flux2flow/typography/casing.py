@@ -9,11 +9,28 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from flux2flow.errors import TypographyError
+
+MAX_CHARACTERS = 4000
+MAX_MARKS = 30
+"""On one letter; Unicode's Stream-Safe Text Format (UAX #15) draws the same line."""
+
 _LINE_ENDS = re.compile(r"[ \t]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029])[ \t]*")
 _SPACES = re.compile(r"[ \t]+")
 _DOTTED_I = ("tr", "az", "kk", "tt", "ba")
 _GREEK_TONOS = "\u0301"
 _DIALYTIKA = "\u0308"
+
+
+def admit(text: str) -> None:
+    """Refuse what no picture can hold; raises TypographyError with the limit (line breaking takes quadratic time)."""
+    if len(text) > MAX_CHARACTERS:
+        raise TypographyError(f"‘{text[:40]}…’ has {len(text)} characters; a text holds at most {MAX_CHARACTERS}")
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > MAX_MARKS:
+            raise TypographyError(f"‘{text[:40]}…’ has more than {MAX_MARKS} combining marks on one letter")
 
 
 def tidy(text: str) -> str:

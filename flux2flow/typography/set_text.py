@@ -51,7 +51,11 @@ class Typesetter:
         return Paragraph.of(text, Setting(faces, self.language, base, type.tracking, type.features))
 
     def words(self, text: str, type: Type) -> str:
-        """Give the characters that are set for a copy text: white space tidied, capitals where the style asks."""
+        """Give the characters that are set for a copy text: white space tidied, capitals where the style asks.
+
+        Raises TypographyError for a text that no picture can hold.
+        """
+        casing.admit(text)
         tidied = casing.tidy(text)
         return casing.upper(tidied, self.language, self.unbroken) if type.upper else tidied
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from flux2flow.domain.measures import Box
+from flux2flow.errors import TypographyError
 from flux2flow.typography import casing
+from tests.typography.builder import set_one
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,17 @@ def test_names_are_found_across_wide_spaces_and_beside_other_scripts() -> None:
 def test_tidy() -> None:
     r"""Line ends are `\\n`, spaces single, edges clean; a no-break space is kept."""
     assert casing.tidy("  a \t b \r\n  c\u00a0d\u2028e \n") == "a b\nc\u00a0d\ne"
+
+
+@pytest.mark.parametrize(("text", "message"), [("a" * 4001, "at most 4000"), ("e" + "\u0301" * 31, "combining marks")])
+def test_texts_no_picture_can_hold(text: str, message: str) -> None:
+    """Endless texts and towers of marks are refused before they cost minutes; at the limit they pass."""
+    casing.admit(text[:-1])
+    with pytest.raises(TypographyError, match=message):
+        casing.admit(text)
+
+
+def test_a_refused_text_stops_its_scene() -> None:
+    """Setting a scene asks."""
+    with pytest.raises(TypographyError, match="at most"):
+        set_one("a" * 5000, Box(0, 0, 100, 100))
