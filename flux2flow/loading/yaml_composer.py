@@ -232,9 +232,10 @@ class _Composer:
             return str(self._alias(event, path, None))
         start = _start(event)
         if not isinstance(event, yaml.ScalarEvent):
-            if self.source.text.startswith("{{", start - 1):
-                message, remedy = "an expression must stand in quotes", 'write "{{ … }}"'
-                self._problem("unquoted-expression", message, start - 1, path, end=start + 1, remedy=remedy)
+            place = next((at for at in (start, start - 1) if at >= 0 and self.source.text.startswith("{{", at)), None)
+            if place is not None:
+                message, remedy = "an expression must stand in quotes", 'quote the whole text: "… {{ … }}"'
+                self._problem("unquoted-expression", message, place, path, end=place + 2, remedy=remedy)
             else:
                 self._problem(
                     "complex-key", "a list or mapping cannot be a key", start, path, expected="a word, then ':'"

@@ -184,3 +184,33 @@ def test_a_full_file_of_anything_ends_soon(line: str) -> None:
 def test_pyyaml_alone_would_take_what_we_refuse() -> None:
     """The control: the loader everybody uses keeps the last duplicate, reads 'no' as false and drops the colour."""
     assert yaml.safe_load("a: 1\na: no\nb: #fff\n") == {"a": False, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("key:value\nb: 1\n", (1, 4), "a space is missing behind ':'"),
+        ("a: 1\n b: 2\n", (2, 2), "the line above already has a value"),
+        ("a:\n  b: 1\n c: 2\n", (3, 2), "the indentation does not fit what stands above"),
+        ("a: [1, 2\nb: 3\n", (1, 4), "'[' is never closed"),
+        ("a: {x: 1\nb: 3\n", (1, 4), "'{' is never closed"),
+        ("a: {x: 1 y: 2}\n", (1, 11), "',' or '}' is missing"),
+        ("a: 'it's'\n", (1, 8), "text stands behind the closing quote"),
+        ('a: "open\nb: 1\n', (1, 4), "the quotation mark is never closed"),
+        ('a: "C:\\path"\n', (1, 8), "the escape is unknown"),
+        ("a: @home\n", (1, 4), "a value cannot begin with '@'"),
+        ("a: %x\n", (1, 4), "a value cannot begin with '%'"),
+        ("a: *bold* text\n", (1, 4), "a value that begins with '*' repeats an anchor"),
+        ("a: - b\n", (1, 4), "a list cannot begin behind a key on the same line"),
+        ("a: > text\n", (1, 6), "nothing can follow '|' or '>' on their line"),
+        ("a: Note: this\n", (1, 8), "':' is not allowed here"),
+        ("a:\n- b\n-c\n", (3, 1), "a space is missing behind '-'"),
+        ("a: b\nc\nd: e\n", (2, 1), "this line has no ':'"),
+        ("l: [{text: Hello {{ x }}, b: 1}]\n", (1, 18), "an expression must stand in quotes"),
+        ("{{ a }}: b\n", (1, 1), "an expression must stand in quotes"),
+    ],
+)
+def test_common_slips_are_told_where_they_were_made(text: str, place: tuple[int, int], message: str) -> None:
+    (problem,) = parsed(text).problems
+    assert ((problem.position.line, problem.position.column), problem.message) == (place, message)
+    assert problem.remedy
