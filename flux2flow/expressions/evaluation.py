@@ -39,6 +39,17 @@ class _Missing:
         self.error = error
 
 
+def _readable(key: object) -> bool:
+    return isinstance(key, str) and not key.startswith("_")
+
+
+def _not_in(owner: object, key: str, offset: int, parents: Sequence[str]) -> ExpressionError:
+    if isinstance(owner, Mapping):
+        return undefined_name(parents, key, [str(name) for name in owner], offset)
+    message = f"{'.'.join(parents)} is a single value: it has no {key!r}"
+    return ExpressionError(message, offset, len(key), code="undefined-name")
+
+
 class _Evaluation:
     """One walk over the parts of a string."""
 
@@ -51,17 +62,16 @@ class _Evaluation:
         pieces: list[str] = []
         total = 0
         for part in parse(source):
-            offset = start_of(part, source)
             if isinstance(part, nodes.TemplateData):
                 piece = part.data
             else:
                 try:
                     piece = as_text(self.value(part))
                 except RefusedError as error:
-                    raise ExpressionError(str(error), offset) from None
+                    raise ExpressionError(str(error), start_of(part, source)) from None
             total += len(piece)
             if total > MAX_OUTPUT:
-                raise ExpressionError(f"the text grows beyond {MAX_OUTPUT:,} characters", offset)
+                raise ExpressionError(f"the text grows beyond {MAX_OUTPUT:,} characters", start_of(part, source))
             pieces.append(piece)
         return "".join(pieces)
 
@@ -78,7 +88,9 @@ class _Evaluation:
             case nodes.Const():
                 return node.value
             case nodes.Name():
-                return self._item(self.context, node.name, node.lineno, ())
+                if _readable(node.name) and node.name in self.context:
+                    return self.context[node.name]
+                return _Missing(_not_in(self.context, node.name, node.lineno, ()))
             case nodes.Getattr() | nodes.Getitem():
                 return self._lookup(node)
             case nodes.Filter():
@@ -114,38 +126,28 @@ class _Evaluation:
         owner = self.maybe(node.node)
         if isinstance(owner, _Missing):
             return owner
-        use = path_of(node, self.source)
-        above = path_of(node.node, self.source)
+        key: object = node.attr if isinstance(node, nodes.Getattr) else self.value(node.arg)
+        if isinstance(owner, Mapping) and _readable(key) and key in owner:
+            return owner[key]
+        if isinstance(key, int) and isinstance(owner, list | tuple) and -len(owner) <= key < len(owner):
+            return owner[key]
+        return _Missing(self._absent(node, owner, key))
+
+    def _absent(self, node: nodes.Getattr | nodes.Getitem, owner: object, key: object) -> ExpressionError:
+        """Make the error for a name that its owner has not; where a value picked the name, it marks what picked it."""
+        use, above = path_of(node, self.source), path_of(node.node, self.source)
         parents = above.path if above is not None else ("this",)
         if isinstance(node, nodes.Getattr):
-            key: object = node.attr
             offset = attribute_offset(node, self.source)
         else:
-            key = self.value(node.arg)
             offset = use.offsets[-1] if use else start_of(node.arg, self.source)
-        if isinstance(key, int) and isinstance(owner, list | tuple):
-            if -len(owner) <= key < len(owner):
-                return owner[key]
-            return _Missing(ExpressionError(f"the list has {len(owner)} entries; there is no number {key}", offset))
-        found = self._item(owner, key, offset, parents)
-        if isinstance(found, _Missing) and isinstance(node, nodes.Getitem) and use is None:
-            picked = path_of(node.arg, self.source)  # the name stands in a value: mark what picked it
-            found.error.length = picked.length if picked is not None else 1
-        return found
-
-    def _item(self, owner: object, key: object, offset: int, parents: Sequence[str]) -> object:
-        if isinstance(owner, Mapping):
-            if isinstance(key, str) and not key.startswith("_") and key in owner:
-                return owner[key]
-            return _Missing(undefined_name(parents, str(key), [str(name) for name in owner], offset))
-        return _Missing(
-            ExpressionError(
-                f"{'.'.join(parents)} is a single value: it has no {key!r}",
-                offset,
-                len(str(key)),
-                code="undefined-name",
-            )
-        )
+        if isinstance(owner, list | tuple):
+            return ExpressionError(f"the list has {len(owner)} entries; there is no number {key}", offset)
+        error = _not_in(owner, str(key), offset, parents)
+        if isinstance(node, nodes.Getitem) and use is None:
+            picked = path_of(node.arg, self.source)
+            error.length = picked.length if picked is not None else 1
+        return error
 
     def _filter(self, node: nodes.Filter) -> object:
         if node.node is None:

@@ -285,3 +285,12 @@ def _keyed(reader: _Reader, columns: tuple[str, ...], cells: Cells) -> Table | N
         return None
     rows = tuple(Row(row[key], row, position) for position, row in cells)
     return Table(reader.source, columns, rows, key)
+
+
+def rows_of(table: Table, entries: Sequence[Mapping[str, object]]) -> list[Row]:
+    """List the rows that any of a campaign's entries is made for."""
+    keys = [entry.get("rows") for entry in entries]
+    if any(not isinstance(chosen, list) for chosen in keys):
+        return list(table.rows)
+    wanted = {key for chosen in keys if isinstance(chosen, list) for key in chosen if isinstance(key, str)}
+    return [row for row in table.rows if row.key in wanted]

@@ -6,21 +6,26 @@ Knows nothing of layout: pictures are read through their gate, colours are looke
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux2flow.domain.campaign import Row
 from flux2flow.errors import Diagnostic
-from flux2flow.expressions import ExpressionError, evaluate, is_template, suggest, uses
+from flux2flow.expressions import ExpressionError, Use, evaluate, is_template, suggest, uses
 from flux2flow.loading import assets, entries
 from flux2flow.loading.copy_decks import deck_texts
 from flux2flow.loading.kits import check_token
+from flux2flow.loading.rows import Table, rows_of
 from flux2flow.loading.workspace import Place, Workspace, mapping, texts
 from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
 MAX_EVALUATIONS = 400_000
 """Of one slot: rows × locales × variants. Planning meets the rest."""
+
+MAX_REPEATS = 20
+"""How many cells with the same value are looked at, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,11 @@ def _fillings(
         read = uses(source)
     except ExpressionError:
         return  # noted with the other strings
+    column = _column(source, read)
+    if column and workspace.table is not None:
+        yield from _cells(workspace.table, entry, column, document, path)
+        return
     roots = {use.path[0] for use in read}
-    only = (
-        read[0].path
-        if len(read) == 1 and len(read[0].path) == 2 and source.strip() == f"{{{{ row.{read[0].path[1]} }}}}"
-        else ()
-    )
     seen: set[str] = set()
     for row, context in itertools.islice(_contexts(workspace, entry, template, roots), MAX_EVALUATIONS):
         try:
@@ -113,7 +117,26 @@ def _fillings(
             continue
         if value not in seen and not is_template(value):
             seen.add(value)
-            yield Filling(value, document, path, row if only else None, only[1] if only else "")
+            yield Filling(value, document, path)
+
+
+def _column(source: str, read: Sequence[Use]) -> str:
+    """Name the column where a string is nothing but a cell: `{{ row.photo }}`."""
+    if len(read) != 1 or len(read[0].path) != 2 or read[0].path[0] != "row":
+        return ""
+    return read[0].path[1] if "".join(source.split()) == f"{{{{row.{read[0].path[1]}}}}}" else ""
+
+
+def _cells(
+    table: Table, entry: Mapping[str, object], column: str, document: Document, path: KeyPath
+) -> Iterator[Filling]:
+    """Give a column's cells; the same value a few times only, so that a bad one is told where it stands."""
+    counts: Counter[str] = Counter()
+    for row in rows_of(table, [entry]):
+        value = row.cells.get(column, "")
+        counts[value] += 1
+        if counts[value] <= MAX_REPEATS and not is_template(value):
+            yield Filling(value, document, path, row, column)
 
 
 def _note_failure(
@@ -144,9 +167,7 @@ def _contexts(
     workspace: Workspace, entry: Mapping[str, object], template: Document, roots: set[str]
 ) -> Iterator[tuple[Row | None, Mapping[str, object]]]:
     """Combine the rows, locales and variants that matter to a string."""
-    keys = entry.get("rows")
-    table = workspace.table
-    chosen = [row for row in table.rows if not isinstance(keys, list) or row.key in keys] if table is not None else []
+    chosen = rows_of(workspace.table, [entry]) if workspace.table is not None else []
     rows: list[Row | None] = [*chosen] if "row" in roots else [None]
     locales = entries.entry_locales(workspace, entry) if roots & {"locale", "copy"} else ["en"]
     axes = mapping(template, "variants") if "variant" in roots else {}

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flux2flow.domain.campaign import Row
 from flux2flow.expressions import ExpressionError, Names, Use, number_problem, problems, suggest, uses
 from flux2flow.loading import entries
 from flux2flow.loading.copy_decks import deck_texts
-from flux2flow.loading.rows import Table
+from flux2flow.loading.rows import rows_of
 from flux2flow.loading.templates import COLOR_KEYS, image_slots
 from flux2flow.loading.workspace import Workspace, mapping, select, texts
 from flux2flow.loading.yaml_document import Document, KeyPath, written
@@ -144,12 +143,6 @@ def _check_numbers(
             if column in row.cells and (message := number_problem(use.filter, row.cells[column])):
                 remedy = f"{document.file} reads it as a number, in {written(path)}"
                 workspace.problems.add(table.diagnostic(row, column, "not-a-number", message, remedy))
-
-
-def rows_of(table: Table, using: Sequence[Mapping[str, object]]) -> list[Row]:
-    """List the rows that the entries are made for."""
-    chosen = [entry["rows"] if isinstance(entry.get("rows"), list) else None for entry in using]
-    return [row for row in table.rows if any(keys is None or row.key in keys for keys in chosen)]  # type: ignore[operator]
 
 
 def _explained(error: ExpressionError, text: str, names: Names) -> ExpressionError:
