@@ -192,10 +192,10 @@ def test_source_and_output_are_bounded() -> None:
     ],
 )
 def test_deep_and_large_expressions_are_refused(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ExpressionError):
         evaluate(source, CONTEXT)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of hostile files is not on this machine")
@@ -203,10 +203,10 @@ def test_resource_payloads_are_refused_quickly() -> None:
     payloads = [path for path in sorted(CORPUS.iterdir()) if path.name != "j_bidi.j2"]  # that one is the file reader's
     assert len(payloads) >= 14
     for path in payloads:
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ExpressionError):
             evaluate(path.read_text(encoding="utf-8"), {"brand": "x"})
-        assert time.perf_counter() - started < 0.5, path.name
+        assert time.process_time() - started < 0.5, path.name
 
 
 class _Trap:

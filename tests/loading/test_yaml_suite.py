@@ -136,10 +136,10 @@ def test_every_valid_case_equals_its_json_or_is_listed() -> None:
 @pytest.mark.parametrize("path", sorted((CORPUS / "yaml-bombs").glob("*.yaml")), ids=lambda path: path.name)
 def test_bombs_end_within_a_second(path: Path) -> None:
     harmless = {"norway.yaml", "sexagesimal.yaml", "ts.yaml"}
-    started = time.perf_counter()
+    started = time.process_time()
     document = read(path.name, path.read_bytes())
     json.dumps(document.data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert bool(document.problems) == (path.name not in harmless)
     if path.name == "norway.yaml":
         assert document.data == {"country": "no", "ver": 1.1, "time": "12:30:45", "oct": "010"}
