@@ -55,6 +55,7 @@ def test_a_sample_of_failing_calls(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
 def test_every_failing_call(tmp_path: Path, error: int) -> None:
     """Each call of a run fails once."""

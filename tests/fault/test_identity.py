@@ -76,12 +76,14 @@ def test_two_runs_in_two_folders_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_five_runs_in_two_folders_give_the_same_bytes(tmp_path: Path) -> None:
     """The whole example, five times: other threads, hash seeds, time zones, languages, homes, folders."""
     assert len(same_everywhere(tmp_path, runs=5, formats=5)) == 40
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_rot_in_every_object_of_a_campaign(tmp_path: Path) -> None:
     """Flip a bit in every stored object and every released file, times kept: all is made again, nothing wrong left."""
     campaign = project(tmp_path / "aurora")
