@@ -6,7 +6,8 @@ The rule, in order, among the media types the format takes and within 98 % of it
 2. A picture becomes JPEG or WebP, each at the highest quality up to its target. Both in the budget: the smaller file
    wins if it is not visibly further from the canvas: within half a decibel of the other, or above 43 dB anyway.
 3. Where neither is taken or fits, PNG: lossless, else 256 colours above a floor.
-4. Otherwise ExportError: nothing is ever encoded below its floor to fit.
+4. Otherwise the smallest file above its floor, over the budget: the file-weight check then keeps it out of the output.
+   Nothing is ever encoded below its floor to fit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from collections.abc import Mapping
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format
-from flux2flow.errors import ExportError
 from flux2flow.export.jpeg import JpegExporter
 from flux2flow.export.measuring import Attempt, psnr
 from flux2flow.export.png import PngExporter
@@ -30,7 +30,7 @@ INVISIBLE_DECIBELS = 43.0
 
 
 def encode(canvas: Canvas, format: Format, metadata: Mapping[str, str]) -> EncodedFile:
-    """Encode for a format by the rule above; raises ExportError naming the smallest file reached."""
+    """Encode for a format by the rule above; a file over the format's budget carries a note that says so."""
     properties = dict(metadata)
     failed: list[Attempt] = []
     graphic_first = "png" in format.media and _is_graphic(canvas)
@@ -53,7 +53,7 @@ def encode(canvas: Canvas, format: Format, metadata: Mapping[str, str]) -> Encod
         if attempt.fits:
             return attempt.file
         failed.append(attempt)
-    raise _too_large(format, failed)
+    return _too_large(format, failed)
 
 
 def _is_graphic(canvas: Canvas) -> bool:
@@ -73,10 +73,8 @@ def _smallest_of_equals(canvas: Canvas, files: list[EncodedFile]) -> EncodedFile
     return EncodedFile(chosen.media, chosen.data, chosen.quality, (*files[0].notes, *files[1].notes, note))
 
 
-def _too_large(format: Format, failed: list[Attempt]) -> ExportError:
+def _too_large(format: Format, failed: list[Attempt]) -> EncodedFile:
     smallest = min((attempt.file for attempt in failed), key=lambda file: len(file.data))
-    tried = "; ".join(note for attempt in failed for note in attempt.file.notes)
-    return ExportError(
-        f"{format.id}: no file fits its {format.max_bytes or 0:,} bytes; the smallest above the quality floor has"
-        f" {len(smallest.data):,} (tried: {tried}). A calmer plate or a larger limit helps"
-    )
+    tried = tuple(note for attempt in failed for note in attempt.file.notes)
+    note = f"no file fits {format.id}'s {format.max_bytes or 0:,} bytes; this is the smallest above the quality floor"
+    return EncodedFile(smallest.media, smallest.data, smallest.quality, (*tried, note))

@@ -17,7 +17,8 @@ from uniseg.graphemecluster import grapheme_cluster_boundaries
 
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.layout import FontInstance
-from flux2flow.errors import TypographyError
+from flux2flow.errors import GateError, TypographyError
+from flux2flow.gates.fonts import as_sfnt
 from flux2flow.interfaces import FileSource
 
 MAX_FACES = 32
@@ -136,7 +137,10 @@ class FaceCache:
     def _face(self, file: FontFile, files: FileSource) -> tuple[hb.Face, frozenset[int]]:
         digest = file.file.digest
         if digest not in self._faces:
-            face = hb.Face(hb.Blob(files.read(file.file)))
+            try:
+                face = hb.Face(hb.Blob(as_sfnt(files.read(file.file))))
+            except GateError as error:
+                raise TypographyError(f"{file.file.path} ({file.family}) is no usable font: {error}") from error
             coverage = frozenset(face.unicodes)
             if not coverage or not face.glyph_count:
                 raise TypographyError(f"{file.file.path} ({file.family}) holds no characters: it is no usable font")

@@ -175,23 +175,24 @@ def test_a_tight_limit_lowers_the_quality_no_further_than_needed(media: Media, p
 
 
 def test_nothing_is_encoded_below_its_floor(noise: Canvas) -> None:
-    with pytest.raises(ExportError, match=r"test/format: no file fits its 5,000 bytes; the smallest .* has [\d,]+"):
-        encode(noise, format_of("png", "jpeg", "webp", max_bytes=5_000), {})
+    file = encode(noise, format_of("png", "jpeg", "webp", max_bytes=5_000), {})
+    assert len(file.data) > 5_000  # over the budget, for the file-weight check to keep out
+    assert "no file fits test/format's 5,000 bytes" in file.notes[-1]
 
 
-def test_the_error_names_the_smallest_size_reached(noise: Canvas) -> None:
-    with pytest.raises(ExportError) as caught:
-        encode(noise, format_of("jpeg", max_bytes=20_000), {})
+def test_the_smallest_file_above_the_floor_is_given_where_none_fits(noise: Canvas) -> None:
+    file = encode(noise, format_of("jpeg", max_bytes=20_000), {})
     out = io.BytesIO()
     Image.frombytes("RGB", (WIDTH, HEIGHT), noise.pixels).save(
         out, "JPEG", quality=FLOOR_QUALITY, subsampling=0, icc_profile=srgb_profile(), xmp=xmp_packet({})
     )
-    assert f"{len(out.getvalue()):,}" in str(caught.value)
+    assert file.data == out.getvalue()
 
 
-def test_a_forced_png_over_its_limit_fails_and_is_not_swapped(noise: Canvas) -> None:
-    with pytest.raises(ExportError, match="png lossless"):
-        encode(noise, format_of("png", max_bytes=50_000), {})
+def test_a_forced_png_over_its_limit_is_not_swapped(noise: Canvas) -> None:
+    file = encode(noise, format_of("png", max_bytes=50_000), {})
+    assert file.media == "png"
+    assert len(file.data) > 50_000
 
 
 def test_a_png_over_its_limit_takes_a_palette_where_the_picture_bears_it(noise: Canvas) -> None:
@@ -203,8 +204,8 @@ def test_a_png_over_its_limit_takes_a_palette_where_the_picture_bears_it(noise: 
     assert PALETTE_FLOOR <= psnr(backdrop, file.data) < math.inf
     assert b"sRGB" in chunks(file.data)
     assert "compositeWithTrainedAlgorithmicMedia" in xmp_of(file).decode()
-    with pytest.raises(ExportError):  # the same share of noise would need a palette that shows
-        encode(noise, format_of("png", max_bytes=int(len(encode(noise, format_of("png"), {}).data) * 0.7)), {})
+    limit = int(len(encode(noise, format_of("png"), {}).data) * 0.7)
+    assert len(encode(noise, format_of("png", max_bytes=limit), {}).data) > limit  # noise would need a palette that shows
 
 
 def test_webp_wins_over_jpeg_where_it_is_smaller_and_as_near(photo: Canvas) -> None:

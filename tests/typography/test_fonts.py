@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import pytest
+from fontTools.ttLib import TTFont
 
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import FileRef
@@ -135,3 +139,23 @@ def test_zones() -> None:
     assert sum(arabic.zone("Arab")) < sum(latin.zone("Latn"))
     assert japanese.zone("Hani")[1] < 0 < japanese.zone("Hani")[0]
     assert latin.zone("Hani") == latin.zone("Latn")  # a face without kanji falls back on its capitals
+
+
+def test_a_woff2_font_is_unpacked_before_shaping() -> None:
+    """The same letters, whether the kit holds the font as TTF or as WOFF2."""
+    plain = next(font for font in kit() if font.family == ARABIC)
+    data = FontFiles().read(plain.file)
+    packed = io.BytesIO()
+    with TTFont(io.BytesIO(data)) as font:
+        font.flavor = "woff2"
+        font.save(packed)
+
+    class Packed:
+        def read(self, file: FileRef) -> bytes:
+            return packed.getvalue()
+
+    twin = replace(plain, file=replace(plain.file, digest="packed"))
+    ours = fonts.stack((ARABIC,), 400, 32, [twin], Packed()).primary
+    theirs = fonts.stack((ARABIC,), 400, 32, [plain], FontFiles()).primary
+    assert ours.coverage == theirs.coverage
+    assert ours.metrics == theirs.metrics

@@ -41,7 +41,7 @@ class _FileWeight:
             asset=subject.scene.id,
             measured=f"{weight} bytes",
             limit=f"{limit} bytes",
-            remedy="Let the exporter choose the file type, or use a calmer plate: detail and grain are what weighs."
+            remedy="Let the format take more file types, or use a calmer plate: detail and grain are what weighs."
             if over
             else "",
         )
