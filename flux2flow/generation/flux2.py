@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from flux2engine.pipeline import Flux2Pipeline, State
 
 NAME = "nano"
-THREADS = 2
+# A second thread saves less than half of a plate's few seconds on an idle machine; on a busy one its barriers spin:
+# 304×256 at 8 steps took 4 s with one thread and 90 s with two at a load of 11 on two cores (2026-11-23).
+THREADS = 1
 # 704 × 512 pixels, the size it was taught last; its captions have no form for FLUX.2's JSON keys, and 96 tokens.
 LIMITS = BackendLimits(
     NAME,

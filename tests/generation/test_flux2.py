@@ -63,8 +63,8 @@ def paint(backend: NanoBackend, request: PlateRequest) -> bytes:
 
 @pytest.fixture(scope="module")
 def backend(model_folder: Path) -> NanoBackend:
-    """Return a backend over the small model; one thread, as so small a model has no work for two."""
-    return NanoBackend(model_folder, threads=1)
+    """Return a backend over the small model."""
+    return NanoBackend(model_folder)
 
 
 def test_it_is_a_backend(model_folder: Path) -> None:
@@ -97,13 +97,17 @@ def test_five_paintings_are_the_same_bytes_whatever_stands_beside_them(backend: 
 def test_the_thread_count_is_kept_and_given_back(model_folder: Path) -> None:
     """It is part of the identity, and no business of whoever called."""
     before = torch.get_num_threads()
-    backend = NanoBackend(model_folder, threads=1)
-    states = backend.paint([REQUEST], FILES)
-    next(states)
-    assert torch.get_num_threads() == before
-    states.close()  # type: ignore[attr-defined]
+    torch.set_num_threads(2)
+    try:
+        backend = NanoBackend(model_folder)
+        states = backend.paint([REQUEST], FILES)
+        next(states)
+        assert torch.get_num_threads() == 2
+        states.close()  # type: ignore[attr-defined]
+    finally:
+        torch.set_num_threads(before)
     assert backend.identity().threads == 1
-    assert NanoBackend(model_folder).identity() == replace(backend.identity(), threads=2)
+    assert NanoBackend(model_folder, threads=2).identity() == replace(backend.identity(), threads=2)
 
 
 def test_the_identity_names_the_weights(model_folder: Path, tmp_path: Path) -> None:
