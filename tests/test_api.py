@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from flux2flow import api
 from flux2flow.errors import SpecError
 
@@ -91,10 +92,10 @@ def test_a_campaign_that_is_not_there_is_a_spec_error(tmp_path: Path) -> None:
 
 
 def test_a_second_render_loads_no_drawing_library(campaign: Path) -> None:
-    """With nothing to do, neither torch nor Skia nor the exporters' codecs are needed; the first run needs Skia."""
+    """With nothing to do, neither torch nor Skia nor numpy is needed; the first run needs the last two."""
     script = (
         "import sys\nfrom flux2flow import api\napi.run(api.load(sys.argv[1]))\n"
-        "print(*[name for name in ('torch', 'skia', 'flux2flow.reporting.page') if name in sys.modules])"
+        "print(*[name for name in ('torch', 'skia', 'numpy', 'flux2flow.reporting.page') if name in sys.modules])"
     )
     loaded = [
         subprocess.run(
@@ -102,4 +103,4 @@ def test_a_second_render_loads_no_drawing_library(campaign: Path) -> None:
         ).stdout.split()
         for _ in range(2)
     ]
-    assert loaded == [["skia", "flux2flow.reporting.page"], []]
+    assert loaded == [["skia", "numpy", "flux2flow.reporting.page"], []]
