@@ -161,6 +161,7 @@ class Console:
 def shown_path(path: Path) -> str:
     """Shorten a path to how it is reached from here, where it lies below."""
     here = Path.cwd()
+    path = path.absolute()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from flux2flow.cli.console import shown_path
 
 if TYPE_CHECKING:
     from flux2flow.api import Loaded
@@ -14,8 +18,20 @@ if TYPE_CHECKING:
 
 KEYS = ("asset", "format", "locale", "row")
 
+
+
+def _campaign_file(_context: click.Context, _argument: click.Parameter, path: Path) -> Path:
+    """Take a project's folder for its campaign.yaml."""
+    if not path.is_dir():
+        return path
+    file = path / "campaign.yaml"
+    if not file.is_file():
+        raise click.BadParameter(f"the folder {str(path)!r} holds no campaign.yaml: name the campaign's file")
+    return file
+
+
 campaign = click.argument(
-    "campaign", default="campaign.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "campaign", default="campaign.yaml", type=click.Path(exists=True, path_type=Path), callback=_campaign_file
 )
 no_plugins = click.option("--no-plugins", is_flag=True, help="Run without installed plugins.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -45,11 +61,33 @@ def parse_only(text: str) -> dict[str, str]:
     return chosen
 
 
-def load(path: Path, *, plugins: bool, backend: str | None) -> Loaded:
+@contextmanager
+def placed(campaign: Path) -> Iterator[None]:
+    """Let errors in a project's files name them as they are reached from here, so that a terminal can open them."""
+    from flux2flow.errors import SpecError
+    from flux2flow.project import Project
+
+    try:
+        yield
+    except SpecError as error:
+        root = Project.of(campaign).root
+        found = [(diagnostic, root / diagnostic.position.file) for diagnostic in error.diagnostics]
+        raise SpecError(
+            tuple(
+                replace(diagnostic, position=replace(diagnostic.position, file=shown_path(file)))
+                if diagnostic.position.file and file.exists()
+                else diagnostic
+                for diagnostic, file in found
+            )
+        ) from error
+
+
+def load(path: Path, *, plugins: bool, backend: str | None = None) -> Loaded:
     """Load a campaign, with another backend where one is named."""
     from flux2flow import api
 
-    loaded = api.load(path, plugins=plugins)
+    with placed(path):
+        loaded = api.load(path, plugins=plugins)
     if backend is None:
         return loaded
     loaded.registry.backend(backend)  # refuses a name that is not installed

@@ -182,3 +182,24 @@ def test_doctor_names_a_lack_with_its_remedy(
     monkeypatch.setattr(doctor, "examine", lambda plugins: iter([lack]))
     assert main(["doctor"]) == 3
     assert "apt-get install libegl1" in capsys.readouterr().out
+
+
+def test_a_folder_stands_for_its_campaign(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(project)]) == 0
+    assert "12 pictures from 6 plates" in capsys.readouterr().out
+    assert main(["plan", str(project / "copy")]) == 2
+    assert "holds no campaign.yaml" in capsys.readouterr().err
+
+
+def test_errors_name_files_as_they_are_reached_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    (folder / "campaign.yaml").write_text("flux2flow: 1\ncampaignn: x\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "my project"]) == 2
+    assert capsys.readouterr().err.startswith(f"{Path('my project', 'campaign.yaml')}:2:1: ")
+    monkeypatch.chdir(folder)
+    assert main(["validate"]) == 2
+    assert capsys.readouterr().err.startswith("campaign.yaml:2:1: ")

@@ -36,7 +36,8 @@ def command(
     from flux2flow import planning
 
     loaded = options.load(campaign, plugins=not no_plugins, backend=backend)
-    plan = options.planned(loaded, only)
+    with options.placed(campaign):
+        plan = options.planned(loaded, only)
     if output is not None:
         from flux2flow.store import LocalDisk, publish
 

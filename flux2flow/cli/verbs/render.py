@@ -68,7 +68,8 @@ def _from_campaign(
     from flux2flow import api
 
     loaded = options.load(campaign, plugins=plugins, backend=backend)
-    plan = options.planned(loaded, only)
+    with options.placed(campaign):
+        plan = options.planned(loaded, only)
     return plan, partial(api.run, loaded, plan)
 
 

@@ -21,8 +21,9 @@ def command(campaign: Path, verbose: bool, as_json: bool, no_plugins: bool) -> i
     from flux2flow import api
     from flux2flow.reporting.terminal import problems_of
 
-    loaded = api.load(campaign, plugins=not no_plugins)
-    findings = api.validate(loaded)
+    with options.placed(campaign):
+        loaded = api.load(campaign, plugins=not no_plugins)
+        findings = api.validate(loaded)
     code = EXIT_FINDINGS if any(finding.blocking for finding in findings) else EXIT_OK
     if as_json:
         from flux2flow.reporting.json import findings_json
