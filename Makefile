@@ -5,7 +5,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 export TORCH TORCH_CPU_INDEX
 BIN := .venv/bin
 DEMO := examples/aurora/campaign.yaml
-CODE := flux2flow engine/flux2engine tests .ci brand_kits
+CODE := flux2flow engine/flux2engine tests .ci brand_kits examples
 LONG := PYTHONPATH=.:engine $(BIN)/python
 
 .PHONY: help demo test check format lint types contracts docs install lock fault bench clean

@@ -20,7 +20,7 @@ STAMP = VENV / ".flux2flow-installed"
 
 
 def fingerprint() -> str:
-    """What the environment was made from."""
+    """Return what the environment was made from."""
     total = hashlib.sha256()
     for file in (ROOT / "requirements.lock", ROOT / "pyproject.toml", Path(__file__)):
         total.update(file.read_bytes())

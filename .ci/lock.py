@@ -10,7 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = re.compile(r"^(torch|triton|cuda-[a-z-]+|nvidia-[a-z0-9-]+)==")
-HEADER = "# Written by `make lock`. Hashes, no addresses. torch is pinned in the Makefile and installed apart (SECURITY.md).\n"
+HEADER = (
+    "# Written by `make lock`. Hashes, no addresses. torch is pinned in the Makefile, installed apart (SECURITY.md).\n"
+)
 
 
 def main() -> int:
@@ -18,7 +20,18 @@ def main() -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraint:
         constraint.write("torch==2.13.0\n")
         constraint.flush()
-        command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "engine", "--extra", "dev"]
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "pyproject.toml",
+            "--extra",
+            "engine",
+            "--extra",
+            "dev",
+        ]
         command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
         command += ["-c", constraint.name, "--quiet"]
         text = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout

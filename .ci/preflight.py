@@ -11,8 +11,8 @@ from collections.abc import Callable
 Loader = Callable[[str], object]
 
 LIBRARIES = {
-    "libEGL.so.1": "Debian, Ubuntu: apt-get install libegl1 · Fedora: dnf install mesa-libEGL · Arch: pacman -S libglvnd",
-    "libGL.so.1": "Debian, Ubuntu: apt-get install libgl1 · Fedora: dnf install mesa-libGL · Arch: pacman -S libglvnd",
+    "libEGL.so.1": "Debian, Ubuntu: apt-get install libegl1 · Fedora: dnf install mesa-libEGL",
+    "libGL.so.1": "Debian, Ubuntu: apt-get install libgl1 · Fedora: dnf install mesa-libGL",
 }
 """What Skia's wheel links against on Linux; slim container images leave them out."""
 
@@ -32,9 +32,10 @@ def lacks(
             f"Python {version[0]}.{version[1]} is too old: flux2flow needs 3.11 or newer. "
             "Remedy: install it and run make PYTHON=python3.11 …"
         )
-    for module in ("venv", "ensurepip"):
-        if not has_module(module):
-            found.append(f"Python's module {module} is missing. Remedy: Debian, Ubuntu: apt-get install python3-venv")
+    absent = [module for module in ("venv", "ensurepip") if not has_module(module)]
+    found += [
+        f"Python's module {name} is missing. Remedy: Debian, Ubuntu: apt-get install python3-venv" for name in absent
+    ]
     if not has_program("make"):
         found.append("make is missing. Remedy: Debian, Ubuntu: apt-get install make")
     if platform == "linux":

@@ -13,8 +13,10 @@ import uharfbuzz as hb
 HERE = Path(__file__).parent
 
 
-def outline(font_file: Path, text: str, size: float, weight: float, x: float, baseline: float, track: float) -> tuple[str, float]:
-    """The text as one SVG path with its baseline at `baseline`; returns the path and the x where it ends."""
+def outline(
+    font_file: Path, text: str, size: float, weight: float, x: float, baseline: float, track: float
+) -> tuple[str, float]:
+    """Make the text as one SVG path with its baseline at `baseline`; returns the path and the x where it ends."""
     face = hb.Face(hb.Blob.from_file_path(str(font_file)))
     font = hb.Font(face)
     font.set_variations({"wght": weight, "opsz": 32})
@@ -51,15 +53,20 @@ def arcs(x: float, baseline: float, radius: float, color: str) -> str:
     paths = []
     for share in (1.0, 0.655, 0.31):
         r = (radius - stroke / 2) * share
-        paths.append(f"M{x - r:.2f} {baseline - stroke / 2:.2f}A{r:.2f} {r:.2f} 0 0 1 {x + r:.2f} {baseline - stroke / 2:.2f}")
-    return f'<path d="{"".join(paths)}" fill="none" stroke="{color}" stroke-width="{stroke:.2f}" stroke-linecap="round"/>'
+        paths.append(
+            f"M{x - r:.2f} {baseline - stroke / 2:.2f}A{r:.2f} {r:.2f} 0 0 1 {x + r:.2f} {baseline - stroke / 2:.2f}"
+        )
+    return (
+        f'<path d="{"".join(paths)}" fill="none" stroke="{color}" stroke-width="{stroke:.2f}" stroke-linecap="round"/>'
+    )
 
 
 def halfmoon(x: float, y: float, radius: float, color: str) -> str:
     """Halfmoon's mark: a disc, one half full, one half a line."""
     stroke = radius * 0.13
     inner = radius - stroke / 2
-    full = f'<path d="M{x:.2f} {y - radius:.2f}A{radius:.2f} {radius:.2f} 0 0 0 {x:.2f} {y + radius:.2f}Z" fill="{color}"/>'
+    half = f"M{x:.2f} {y - radius:.2f}A{radius:.2f} {radius:.2f} 0 0 0 {x:.2f} {y + radius:.2f}Z"
+    full = f'<path d="{half}" fill="{color}"/>'
     line = (
         f'<path d="M{x:.2f} {y - inner:.2f}A{inner:.2f} {inner:.2f} 0 0 1 {x:.2f} {y + inner:.2f}" '
         f'fill="none" stroke="{color}" stroke-width="{stroke:.2f}"/>'
@@ -68,7 +75,7 @@ def halfmoon(x: float, y: float, radius: float, color: str) -> str:
 
 
 def document(width: float, height: float, title: str, body: str) -> str:
-    """A complete SVG whose viewBox is the ink, rounded up."""
+    """Make a complete SVG whose viewBox is the ink, rounded up."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {math.ceil(width)} {math.ceil(height)}">'
         f"<title>{title}</title>{body}</svg>\n"
@@ -84,7 +91,9 @@ def main() -> None:
     for suffix, color in (("", "#5f1d14"), ("-reversed", "#fdf3df")):
         path, end = outline(HERE / "halfmoon/fonts/Fraunces-Variable.ttf", "halfmoon", 92, 640, 108, 76, -0.012)
         body = halfmoon(46, 50, 44, color) + f'<path d="{path}" fill="{color}"/>'
-        (HERE / f"halfmoon/logos/halfmoon{suffix}.svg").write_text(document(end + 2, 98, "Halfmoon", body), encoding="utf-8")
+        (HERE / f"halfmoon/logos/halfmoon{suffix}.svg").write_text(
+            document(end + 2, 98, "Halfmoon", body), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -42,14 +42,14 @@ class Part:
 
 
 def srgb(text: str) -> RGB:
-    """A hex colour as linear light."""
+    """Make a hex colour as linear light."""
     values = [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
     return red, green, blue
 
 
 def lathe(radius: float, low: float, high: float, rounding: float) -> Callable[[Array], Array]:
-    """A solid of revolution: a cylinder about y with rounded edges."""
+    """Make a solid of revolution: a cylinder about y with rounded edges."""
 
     def distance(point: Array) -> Array:
         r = np.hypot(point[..., 0], point[..., 2]) - (radius - rounding)
@@ -61,7 +61,7 @@ def lathe(radius: float, low: float, high: float, rounding: float) -> Callable[[
 
 
 def capsule(radius: float, low: float, high: float) -> Callable[[Array], Array]:
-    """A vertical capsule."""
+    """Make a vertical capsule."""
 
     def distance(point: Array) -> Array:
         y = point[..., 1] - np.clip(point[..., 1], low + radius, high - radius)
@@ -71,7 +71,7 @@ def capsule(radius: float, low: float, high: float) -> Callable[[Array], Array]:
 
 
 def blend(first: Callable[[Array], Array], second: Callable[[Array], Array], soft: float) -> Callable[[Array], Array]:
-    """The smooth union of two solids."""
+    """Make the smooth union of two solids."""
 
     def distance(point: Array) -> Array:
         a, b = first(point), second(point)
@@ -82,7 +82,7 @@ def blend(first: Callable[[Array], Array], second: Callable[[Array], Array], sof
 
 
 def bag(width: float, height: float, depth: float) -> Callable[[Array], Array]:
-    """A stand-up coffee bag: full at the bottom, flat at its crimped top."""
+    """Make a stand-up coffee bag: full at the bottom, flat at its crimped top."""
 
     def distance(point: Array) -> Array:
         x, y, z = point[..., 0], point[..., 1], point[..., 2]
@@ -101,7 +101,7 @@ def bag(width: float, height: float, depth: float) -> Callable[[Array], Array]:
 
 
 def tapered(bottom: float, top: float, height: float, rounding: float) -> Callable[[Array], Array]:
-    """A paper cup: a cone frustum about y."""
+    """Make a paper cup: a cone frustum about y."""
 
     def distance(point: Array) -> Array:
         t = np.clip(point[..., 1] / height, 0, 1)
@@ -113,7 +113,7 @@ def tapered(bottom: float, top: float, height: float, rounding: float) -> Callab
 
 
 def box_light(direction: Array, azimuth: float, elevation: float, width: float, height: float, soft: float) -> Array:
-    """A soft box at infinity, seen along `direction`; angles in degrees, edges blurred by `soft`."""
+    """Make a soft box at infinity, seen along `direction`; angles in degrees, edges blurred by `soft`."""
     around = np.degrees(np.arctan2(direction[..., 0], direction[..., 2])) - azimuth
     around = (around + 180) % 360 - 180
     up = np.degrees(np.arcsin(np.clip(direction[..., 1], -1, 1))) - elevation
@@ -125,7 +125,7 @@ def box_light(direction: Array, azimuth: float, elevation: float, width: float, 
 
 
 def studio(direction: Array, roughness: float) -> Array:
-    """The light a mirror of this roughness sees: a key box on the left, a strip on the right, a top, a pale floor."""
+    """Make the light a mirror of this roughness sees: a key box left, a strip right, a top, a pale floor."""
     soft = 2.0 + 26.0 * roughness
     key = 3.4 * box_light(direction, -52, 22, 44, 95, soft)
     strip = 2.3 * box_light(direction, 74, 12, 13, 110, soft)
@@ -135,7 +135,7 @@ def studio(direction: Array, roughness: float) -> Array:
 
 
 def label_texture(name: str, width: int, height: int) -> Array:
-    """A label drawn by Skia: (height, width, 4), straight alpha, linear light."""
+    """Make a label drawn by Skia: (height, width, 4), straight alpha, linear light."""
     surface = skia.Surface(width, height)
     with surface as canvas:
         LABELS[name](canvas, width, height)
@@ -157,7 +157,9 @@ def _font(kit: str, file: str, size: float, weight: float) -> skia.Font:
     return font
 
 
-def _centered(canvas: skia.Canvas, text: str, font: skia.Font, x: float, y: float, color: int, track: float = 0) -> None:
+def _centered(
+    canvas: skia.Canvas, text: str, font: skia.Font, x: float, y: float, color: int, track: float = 0
+) -> None:
     widths = [font.measureText(letter) for letter in text]
     pen = x - (sum(widths) + track * (len(text) - 1)) / 2
     for letter, width in zip(text, widths, strict=True):
@@ -178,9 +180,27 @@ def _aurora_label(line: str, note: str) -> Callable[[skia.Canvas, int, int], Non
         ink = skia.ColorSetRGB(18, 52, 59)
         canvas.clear(skia.ColorSetRGB(246, 239, 228))
         _arcs(canvas, width / 2, height * 0.36, height * 0.17, skia.ColorSetRGB(206, 122, 84))
-        _centered(canvas, "AURORA", _font("aurora", "Inter-Variable.ttf", height * 0.155, 650), width / 2, height * 0.6, ink, height * 0.03)
-        _centered(canvas, line, _font("aurora", "Inter-Variable.ttf", height * 0.078, 450), width / 2, height * 0.75, ink, height * 0.004)
-        _centered(canvas, note, _font("aurora", "Inter-Variable.ttf", height * 0.055, 400), width / 2, height * 0.89, ink)
+        _centered(
+            canvas,
+            "AURORA",
+            _font("aurora", "Inter-Variable.ttf", height * 0.155, 650),
+            width / 2,
+            height * 0.6,
+            ink,
+            height * 0.03,
+        )
+        _centered(
+            canvas,
+            line,
+            _font("aurora", "Inter-Variable.ttf", height * 0.078, 450),
+            width / 2,
+            height * 0.75,
+            ink,
+            height * 0.004,
+        )
+        _centered(
+            canvas, note, _font("aurora", "Inter-Variable.ttf", height * 0.055, 400), width / 2, height * 0.89, ink
+        )
 
     return draw
 
@@ -191,7 +211,9 @@ def _halfmoon_mark(canvas: skia.Canvas, x: float, y: float, r: float, color: int
     bite.addRect(skia.Rect.MakeLTRB(x, y - r * 1.1, x + r * 1.1, y + r * 1.1))
     canvas.drawPath(skia.Op(disc, bite, skia.PathOp.kDifference_PathOp), skia.Paint(Color=color, AntiAlias=True))
     stroke = skia.Paint(Color=color, AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=r * 0.13)
-    canvas.drawArc(skia.Rect.MakeLTRB(x - r * 0.935, y - r * 0.935, x + r * 0.935, y + r * 0.935), -90, 180, False, stroke)
+    canvas.drawArc(
+        skia.Rect.MakeLTRB(x - r * 0.935, y - r * 0.935, x + r * 0.935, y + r * 0.935), -90, 180, False, stroke
+    )
 
 
 def _halfmoon_label(ground: str, ink: str, line: str, note: str) -> Callable[[skia.Canvas, int, int], None]:
@@ -199,9 +221,30 @@ def _halfmoon_label(ground: str, ink: str, line: str, note: str) -> Callable[[sk
         to_color = lambda text: skia.ColorSetRGB(*(int(text[i : i + 2], 16) for i in (1, 3, 5)))  # noqa: E731
         canvas.clear(to_color(ground))
         _halfmoon_mark(canvas, width / 2, height * 0.25, height * 0.13, to_color(ink))
-        _centered(canvas, "halfmoon", _font("halfmoon", "Fraunces-Variable.ttf", height * 0.15, 700), width / 2, height * 0.57, to_color(ink))
-        _centered(canvas, line, _font("halfmoon", "Fraunces-Variable.ttf", height * 0.082, 500), width / 2, height * 0.73, to_color(ink))
-        _centered(canvas, note, _font("halfmoon", "Fraunces-Variable.ttf", height * 0.058, 400), width / 2, height * 0.87, to_color(ink))
+        _centered(
+            canvas,
+            "halfmoon",
+            _font("halfmoon", "Fraunces-Variable.ttf", height * 0.15, 700),
+            width / 2,
+            height * 0.57,
+            to_color(ink),
+        )
+        _centered(
+            canvas,
+            line,
+            _font("halfmoon", "Fraunces-Variable.ttf", height * 0.082, 500),
+            width / 2,
+            height * 0.73,
+            to_color(ink),
+        )
+        _centered(
+            canvas,
+            note,
+            _font("halfmoon", "Fraunces-Variable.ttf", height * 0.058, 400),
+            width / 2,
+            height * 0.87,
+            to_color(ink),
+        )
 
     return draw
 
@@ -360,7 +403,10 @@ PRODUCTS: dict[str, Product] = {
     ),
     "aurora/references/night-cream.png": Product(
         (
-            Part(lathe(0.50, 0.0, 0.46, 0.09), Material(srgb("#1b4f63"), roughness=0.08, specular=0.05, glass=0.6, label="cream")),
+            Part(
+                lathe(0.50, 0.0, 0.46, 0.09),
+                Material(srgb("#1b4f63"), roughness=0.08, specular=0.05, glass=0.6, label="cream"),
+            ),
             Part(lathe(0.505, 0.475, 0.70, 0.045), GOLD),
         ),
         LabelPlace(0.075, 0.415, 52),

@@ -39,7 +39,9 @@ def justified(rows: Sequence[Sequence[Image.Image]], width: int, tallest: int) -
     for row in rows:
         room = width - GAP * (len(row) + 1)
         height = min(room / sum(picture.width / picture.height for picture in row), tallest)
-        set_rows.append([p.resize((round(p.width * height / p.height), round(height)), Image.Resampling.LANCZOS) for p in row])
+        set_rows.append(
+            [p.resize((round(p.width * height / p.height), round(height)), Image.Resampling.LANCZOS) for p in row]
+        )
     total = sum(row[0].height for row in set_rows) + GAP * (len(set_rows) + 1)
     sheet, y = Image.new("RGB", (width, total), GROUND), GAP
     for row in set_rows:
@@ -64,11 +66,17 @@ def main() -> None:
     if options.all:
         names = sorted(assets)
         formats = sorted({name[0] for name in names})
-        chosen = [[name for name in names if name[0] == format and name[2] == row] for format in formats for row in sorted({n[2] for n in names})]
+        chosen = [
+            [name for name in names if name[0] == format and name[2] == row]
+            for format in formats
+            for row in sorted({n[2] for n in names})
+        ]
     else:
         chosen = [list(row) for row in CHOICE]
     rows = [[Image.open(options.build / assets[name]).convert("RGB") for name in row] for row in chosen if row]
-    justified(rows, options.width, 620 if not options.all else 420).save(options.sheet, quality=88, optimize=True, subsampling=0)
+    justified(rows, options.width, 620 if not options.all else 420).save(
+        options.sheet, quality=88, optimize=True, subsampling=0
+    )
 
 
 if __name__ == "__main__":

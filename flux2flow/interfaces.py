@@ -20,7 +20,7 @@ class FileSource(Protocol):
     """Reads files by reference; the bytes always match the digest, else StoreError."""
 
     def read(self, file: FileRef) -> bytes:
-        """The file's bytes."""
+        """Return the file's bytes."""
         ...
 
 
@@ -49,7 +49,7 @@ class ImageBackend(Protocol):
     limits: BackendLimits
 
     def identity(self) -> BackendIdentity:
-        """What decides the pixels besides the request; cheap, no torch."""
+        """Return what decides the pixels besides the request; cheap, no torch."""
         ...
 
     def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
@@ -107,7 +107,7 @@ class Check(Protocol):
     needs_pixels: bool
 
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
-        """Findings, worst first; nothing where all is well."""
+        """Return findings, worst first; nothing where all is well."""
         ...
 
 
@@ -117,5 +117,5 @@ class Exporter(Protocol):
     media: Media
 
     def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
-        """The best file within the budget and above the quality floor, or None where there is none."""
+        """Return the best file within the budget and above the quality floor, or None where there is none."""
         ...

@@ -17,19 +17,32 @@ import flux2flow
 import flux2flow.errors as errors
 
 ROOT = Path(__file__).parents[1]
-FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "handler", "processor", "service", "data_info", "info"}
+FORBIDDEN_NAMES = {
+    "utils",
+    "helpers",
+    "common",
+    "misc",
+    "manager",
+    "handler",
+    "processor",
+    "service",
+    "data_info",
+    "info",
+}
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the contracts of a copy of the project."""
     program = Path(sys.executable).with_name("lint-imports")
     environment = {"PYTHONPATH": f"{folder}:{folder / 'engine'}", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    return subprocess.run([program, "--no-cache"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [program, "--no-cache"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture
 def copy_of_project(tmp_path: Path) -> Path:
-    """The sources and contracts, without weights and fonts."""
+    """Return the sources and contracts, without weights and fonts."""
     for folder in ("flux2flow", "engine"):
         ignore = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.ttf")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
@@ -74,30 +87,35 @@ def test_no_module_carries_an_empty_name() -> None:
 
 def test_every_module_opens_with_what_it_does() -> None:
     """Each module has a docstring."""
-    missing = [str(path) for path in (ROOT / "flux2flow").rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    missing = [
+        str(path)
+        for path in (ROOT / "flux2flow").rglob("*.py")
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
     assert not missing
 
 
 def test_only_the_console_prints() -> None:
     """`print` and `sys.stdout` stand in cli/console.py alone."""
-    guilty = []
-    for path in (ROOT / "flux2flow").rglob("*.py"):
-        if path.name in {"console.py", "raster_child.py"}:  # the child speaks over its pipe
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
-                guilty.append(f"{path}:{node.lineno}")
+    guilty = [
+        f"{path}:{node.lineno}"
+        for path in (ROOT / "flux2flow").rglob("*.py")
+        if path.name not in {"console.py", "raster_child.py"}  # the child speaks over its pipe
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
     assert not guilty
 
 
 def test_no_silent_except() -> None:
     """No `except …: pass` hides an error."""
-    guilty = []
-    for folder in ("flux2flow", "engine/flux2engine"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ExceptHandler) and all(isinstance(line, ast.Pass) for line in node.body):
-                    guilty.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    guilty = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("flux2flow", "engine/flux2engine")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(line, ast.Pass) for line in node.body)
+    ]
     assert not guilty
 
 

@@ -1,4 +1,4 @@
-"""The shipped library is whole: every kit lints, every template renders in every class it has, every licence is beside its font."""
+"""The shipped library is whole: examples validate, templates are shown, plates are shared, fonts carry licences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from flux2flow.gates import fonts as font_gate
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/campaign.yaml"))
-TEMPLATES = sorted(str(path.parent.relative_to(ROOT / "templates")) for path in ROOT.glob("templates/*/*/template.yaml"))
+TEMPLATES = sorted(
+    str(path.parent.relative_to(ROOT / "templates")) for path in ROOT.glob("templates/*/*/template.yaml")
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -26,7 +28,11 @@ def test_examples_validate_without_a_blocking_finding(example: str) -> None:
 
 def test_examples_use_every_template() -> None:
     """No template is shipped that no example shows."""
-    used = {name for example in EXAMPLES for name in api.load(ROOT / "examples" / example / "campaign.yaml").bundle.templates}
+    used = {
+        name
+        for example in EXAMPLES
+        for name in api.load(ROOT / "examples" / example / "campaign.yaml").bundle.templates
+    }
     assert used == set(TEMPLATES)
 
 
@@ -48,7 +54,7 @@ def test_the_aurora_plan_shares_plates() -> None:
 
 
 def test_arabic_mirrors_headline_and_logo_to_the_pixel() -> None:
-    """In ar the headline's and the logo's boxes are those of en, mirrored, within one pixel; the logo is never flipped."""
+    """In ar the headline's and the logo's boxes are those of en, mirrored, within one pixel."""
     from flux2flow.typography import set_scene
 
     loaded = api.load(ROOT / "examples/aurora/campaign.yaml")
@@ -59,7 +65,9 @@ def test_arabic_mirrors_headline_and_logo_to_the_pixel() -> None:
         if scene.locale != "ar":
             continue
         english = next(
-            other for key, (s, other) in layouts.items() if (s.locale, s.format, s.row) == ("en", scene.format, scene.row)
+            other
+            for key, (s, other) in layouts.items()
+            if (s.locale, s.format, s.row) == ("en", scene.format, scene.row)
         )
         for kind in ("headline", "logo"):
             ours = next(placed for placed in layout.placed if placed.id == kind)
@@ -83,7 +91,7 @@ def test_arabic_mirrors_headline_and_logo_to_the_pixel() -> None:
 
 
 def test_japanese_lines_obey_kinsoku() -> None:
-    """No Japanese line of any example begins with closing punctuation or a small kana, or ends with an opening bracket."""
+    """No Japanese line begins with closing punctuation or a small kana, or ends with an opening bracket."""
     from flux2flow.typography import set_scene
 
     never_first = set("、。，．・：；？！）」』】〕〉》ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ〜%％")

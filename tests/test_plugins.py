@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from flux2flow import plugins
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.plate import BackendLimits

@@ -13,7 +13,7 @@ SCRIPTS = Path(__file__).parents[1] / ".ci"
 
 
 def script(name: str) -> ModuleType:
-    """A script of `.ci/` as a module."""
+    """Return a script of `.ci/` as a module."""
     spec = importlib.util.spec_from_file_location(f"ci_{name}", SCRIPTS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 KEYS = ("asset", "format", "locale", "row")
 
 
-
 def _campaign_file(_context: click.Context, _argument: click.Parameter, path: Path) -> Path:
     """Take a project's folder for its campaign.yaml."""
     if not path.is_dir():

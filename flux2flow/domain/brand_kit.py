@@ -104,7 +104,7 @@ class BrandKit(BaseModel):
     licence: str = ""
 
     def color(self, token: str) -> ColorToken:
-        """The colour a token names; raises KeyError for an unknown one."""
+        """Return the colour a token names; raises KeyError for an unknown one."""
         value = self.colors[token]
         return ColorToken(value=value) if isinstance(value, str) else value
 

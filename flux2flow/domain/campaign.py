@@ -21,11 +21,15 @@ class AssetEntry(BaseModel):
 
     model_config = _CLOSED
 
-    id: str | None = Field(None, pattern=r"^[a-z][a-z0-9-]*$", description="default: the template's name; keeps seeds when reordered")
+    id: str | None = Field(
+        None, pattern=r"^[a-z][a-z0-9-]*$", description="default: the template's name; keeps seeds when reordered"
+    )
     template: str
     formats: tuple[str, ...] = Field(min_length=1)
     variants: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    slots: dict[str, str | int | float] = Field(default_factory=dict, description="Jinja over copy, row, variant, locale")
+    slots: dict[str, str | int | float] = Field(
+        default_factory=dict, description="Jinja over copy, row, variant, locale"
+    )
     locales: tuple[str, ...] | None = Field(None, description="default: the campaign's")
     rows: tuple[str, ...] | None = Field(None, description="row keys this entry is made for; default: every row")
 
@@ -41,7 +45,9 @@ class Campaign(BaseModel):
     model_config = _CLOSED
 
     flux2flow: int
-    campaign: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="the campaign's id; names its folder under build/")
+    campaign: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", description="the campaign's id; names its folder under build/"
+    )
     title: str = ""
     brand_kit: str
     model: str = "nano"
@@ -88,7 +94,7 @@ class SourceMap:
     lines: tuple[str, ...] = ()
 
     def position(self, path: tuple[str | int, ...]) -> Position:
-        """The position of a path, or of its nearest ancestor."""
+        """Return the position of a path, or of its nearest ancestor."""
         while path and path not in self.positions:
             path = path[:-1]
         return self.positions.get(path, Position(self.file))

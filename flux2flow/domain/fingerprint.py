@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: keys sorted, no spaces, no NaN."""
+    """Return the one JSON text of a value: keys sorted, no spaces, no NaN."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -48,6 +48,6 @@ def digest(data: bytes) -> str:
 
 
 def seed_of(*parts: str | int) -> int:
-    """A 48-bit seed from its parts; adding a row or a format elsewhere never changes it."""
+    """Return a 48-bit seed from its parts; adding a row or a format elsewhere never changes it."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

@@ -58,7 +58,7 @@ class Color:
         return (light + 0.05) / (dark + 0.05)
 
     def with_alpha(self, opacity: float) -> Color:
-        """The same colour with its alpha multiplied by `opacity` (0 to 1)."""
+        """Return the same colour with its alpha multiplied by `opacity` (0 to 1)."""
         return Color(self.red, self.green, self.blue, round(self.alpha * opacity))
 
 
@@ -115,7 +115,7 @@ class Insets:
     left: float = 0.0
 
     def mirrored(self) -> Insets:
-        """The same insets with left and right exchanged."""
+        """Return the same insets with left and right exchanged."""
         return Insets(self.top, self.left, self.bottom, self.right)
 
 
@@ -144,25 +144,25 @@ class Box:
         return max(self.width, 0.0) * max(self.height, 0.0)
 
     def mirrored(self, total_width: float) -> Box:
-        """The box reflected about the vertical middle of a space `total_width` wide."""
+        """Return the box reflected about the vertical middle of a space `total_width` wide."""
         return Box(total_width - self.right, self.y, self.width, self.height)
 
     def inset(self, by: Insets) -> Box:
-        """The box shrunk by `by`; width and height never fall below 0."""
+        """Return the box shrunk by `by`; width and height never fall below 0."""
         width = max(self.width - by.left - by.right, 0.0)
         return Box(self.x + by.left, self.y + by.top, width, max(self.height - by.top - by.bottom, 0.0))
 
     def grown(self, margin: float) -> Box:
-        """The box with `margin` added on every side."""
+        """Return the box with `margin` added on every side."""
         return Box(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
     def scaled(self, horizontal: float, vertical: float | None = None) -> Box:
-        """The box with every coordinate multiplied."""
+        """Return the box with every coordinate multiplied."""
         down = horizontal if vertical is None else vertical
         return Box(self.x * horizontal, self.y * down, self.width * horizontal, self.height * down)
 
     def moved(self, right: float, down: float) -> Box:
-        """The box moved by an offset."""
+        """Return the box moved by an offset."""
         return Box(self.x + right, self.y + down, self.width, self.height)
 
     def contains(self, other: Box, tolerance: float = 0.0) -> bool:
@@ -175,12 +175,12 @@ class Box:
         )
 
     def intersection(self, other: Box) -> Box:
-        """The common part; width or height 0 where there is none."""
+        """Return the common part; width or height 0 where there is none."""
         x, y = max(self.x, other.x), max(self.y, other.y)
         width = max(min(self.right, other.right) - x, 0.0)
         return Box(x, y, width, max(min(self.bottom, other.bottom) - y, 0.0))
 
     def union(self, other: Box) -> Box:
-        """The smallest box that holds both."""
+        """Return the smallest box that holds both."""
         x, y = min(self.x, other.x), min(self.y, other.y)
         return Box(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)

@@ -55,7 +55,7 @@ class Plan:
     notes: tuple[PlanNote, ...] = ()
 
     def format(self, id: str) -> Format:
-        """The format with this id; raises KeyError."""
+        """Return the format with this id; raises KeyError."""
         for candidate in self.formats:
             if candidate.id == id:
                 return candidate

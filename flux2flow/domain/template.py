@@ -23,7 +23,9 @@ class Slot(BaseModel):
 
     type: Literal["text", "image", "number", "color"]
     role: Literal["product", "style", "prop", "subject"] | None = Field(None, description="of an image")
-    caption: str = Field("", description="Jinja: what an image shows, in plain words, for prompts; no words in the picture")
+    caption: str = Field(
+        "", description="Jinja: what an image shows, in plain words, for prompts; no words in the picture"
+    )
     max_chars: int | None = Field(None, ge=1, description="double-width characters count twice")
     optional: bool = False
     default: str | None = None
@@ -35,7 +37,9 @@ class Light(BaseModel):
 
     model_config = _CLOSED
 
-    azimuth: float = Field(-45, ge=-180, le=180, description="degrees; negative is from the left, in the ltr composition")
+    azimuth: float = Field(
+        -45, ge=-180, le=180, description="degrees; negative is from the left, in the ltr composition"
+    )
     elevation: float = Field(50, ge=5, le=90, description="degrees above the floor")
     description: str = Field("soft light", description="Jinja: its character in words")
 
@@ -184,7 +188,9 @@ class LayoutSpec(BaseModel):
     boxes: dict[str, BoxSpec]
     side: Literal["start", "center", "end"] = Field("end", description="where the focal subject stands, left to right")
     ground: str = Field("80%", description="y of the line a standing product touches")
-    focal: str | None = Field(None, description="layer whose box the picture's subject occupies; default: the standing picture")
+    focal: str | None = Field(
+        None, description="layer whose box the picture's subject occupies; default: the standing picture"
+    )
 
 
 class Template(BaseModel):
@@ -199,7 +205,9 @@ class Template(BaseModel):
     kind: Literal["banner", "scene", "infographic", "social"] = "banner"
     per: Literal["row", "campaign"] = Field("row", description="one asset per row, or one from all rows together")
     slots: dict[str, Slot] = Field(default_factory=dict)
-    variants: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="axis: values a campaign may choose from")
+    variants: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="axis: values a campaign may choose from"
+    )
     plate: PlateSpec
     layers: tuple[LayerSpec, ...]
     layout: dict[AspectClass, LayoutSpec] = Field(min_length=1)

@@ -1,6 +1,6 @@
 """Times what a user waits for: start-up, validation, a run with nothing to do, painting, setting, composing, encoding.
 
-Long: `make bench`. All subjects are interleaved in one run, so that the ratios hold even where the absolute times do not.
+Long: `make bench`. All subjects are interleaved in one run, so that the ratios hold where the absolute times do not.
 Writes a dated log; asserts nothing.
 """
 
@@ -23,7 +23,7 @@ PROGRAM = [sys.executable, "-m", "flux2flow.cli"]
 
 
 def command(*arguments: str) -> Callable[[], None]:
-    """A run of the program as a child."""
+    """Return a run of the program as a child."""
 
     def run() -> None:
         subprocess.run([*PROGRAM, *arguments], cwd=ROOT, check=True, capture_output=True)
@@ -32,7 +32,7 @@ def command(*arguments: str) -> Callable[[], None]:
 
 
 def subjects(folder: Path) -> dict[str, Callable[[], None]]:
-    """What is timed, by name. The campaign is rendered once before, so that its second run has nothing to do."""
+    """Return what is timed, by name. The campaign is rendered once before, so that its second run has nothing to do."""
     from flux2flow import api
     from flux2flow.compositing import compose
     from flux2flow.domain.canvas import Canvas
@@ -53,7 +53,9 @@ def subjects(folder: Path) -> dict[str, Callable[[], None]]:
     nano, procedural = (loaded.registry.backends[name].create() for name in ("nano", "procedural"))
 
     def paint(backend: object) -> Callable[[], None]:
-        return lambda: [None for event in backend.paint([planned.request], loaded.project) if isinstance(event, Painted)] and None  # type: ignore[attr-defined]
+        return lambda: (
+            [None for event in backend.paint([planned.request], loaded.project) if isinstance(event, Painted)] and None
+        )  # type: ignore[attr-defined]
 
     return {
         "start-up: flux2flow --help (goal 0.3 s)": command("--help"),
@@ -82,8 +84,13 @@ def main() -> int:
                 run()
                 seconds[name].append(time.perf_counter() - start)
     now = datetime.now(UTC)
-    lines = [f"# {now:%Y-%m-%d %H:%M} UTC · {platform.machine()} · {os.cpu_count()} cores · load {os.getloadavg()[0]:.1f} · median of {options.rounds}"]
-    lines += [f"{statistics.median(values):8.3f} s  (best {min(values):.3f})  {name}" for name, values in seconds.items()]
+    lines = [
+        f"# {now:%Y-%m-%d %H:%M} UTC · {platform.machine()} · {os.cpu_count()} cores · load {os.getloadavg()[0]:.1f}"
+        f" · median of {options.rounds}"
+    ]
+    lines += [
+        f"{statistics.median(values):8.3f} s  (best {min(values):.3f})  {name}" for name, values in seconds.items()
+    ]
     print("\n".join(lines))
     if options.log is not None:
         options.log.mkdir(parents=True, exist_ok=True)

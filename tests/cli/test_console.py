@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+
 from flux2flow.cli.console import Console
 from flux2flow.cli.options import parse_only
 from flux2flow.cli.progress import Bars, Lines

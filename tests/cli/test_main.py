@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+
 from flux2flow import errors
 from flux2flow.cli import main, program
 from flux2flow.errors import Diagnostic, Position, SpecError

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from flux2flow.cli import main
 from flux2flow.cli.verbs.doctor import examine
 from flux2flow.cli.verbs.schema import KINDS

@@ -205,7 +205,9 @@ def test_a_png_over_its_limit_takes_a_palette_where_the_picture_bears_it(noise: 
     assert b"sRGB" in chunks(file.data)
     assert "compositeWithTrainedAlgorithmicMedia" in xmp_of(file).decode()
     limit = int(len(encode(noise, format_of("png"), {}).data) * 0.7)
-    assert len(encode(noise, format_of("png", max_bytes=limit), {}).data) > limit  # noise would need a palette that shows
+    assert (
+        len(encode(noise, format_of("png", max_bytes=limit), {}).data) > limit
+    )  # noise would need a palette that shows
 
 
 def test_webp_wins_over_jpeg_where_it_is_smaller_and_as_near(photo: Canvas) -> None:

@@ -11,11 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from flux2flow import reporting
 from flux2flow.errors import StoreError
 from flux2flow.reporting.page import page_text
 from flux2flow.reporting.thumbnails import SIDE, rejected_thumbnail
-from PIL import Image
 
 from .builder import clean, failed, report
 

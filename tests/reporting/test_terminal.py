@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from flux2flow.domain.finding import Finding
 from flux2flow.domain.report import Report
 from flux2flow.reporting.terminal import problems_of, summarise

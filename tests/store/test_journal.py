@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import StoreError
 from flux2flow.store import Journal, LocalDisk, read_journal
-
 from tests.store.crash_disk import Counting
 
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from flux2flow.store import Leases
 
 HOLDER = """

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import StoreError
 from flux2flow.store import KeyEntry, Keys, LocalDisk, Objects, publish
-
 from tests.store.crash_disk import Counting
 
 

@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 from flux2flow.store import Journal, KeyEntry, Keys, Objects, read_journal
-
 from tests.store.crash_disk import CrashDisk, PowerLoss
 
 SEED, STATES = 20261123, 30

@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from flux2flow.errors import StoreError
 from flux2flow.store import Store, read_journal
-
 from tests.store.test_objects import flip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import SafeArea

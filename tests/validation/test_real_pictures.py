@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from flux2flow import api
 from flux2flow.compositing import compose
 from flux2flow.domain.asset import EncodedFile

@@ -1,4 +1,4 @@
-"""Decoded file, format and plate → whether the picture has exactly the ordered size, and is not a blown-up small one."""
+"""Decoded file, format, plate → whether the picture has exactly the ordered size and is no blown-up small one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.interfaces import CheckSubject
-
 
 MOST_ENLARGED = 2.0
 """Above this a plate was painted too small for its use: the eye sees it on a sharp screen (decision 5)."""

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from flux2engine.training import checkpoint, distill_autoencoder, flow_matching, text_pretraining
 from flux2engine.training.cache import read_scenes, shard_path
-from flux2engine.training.flow_matching import LatentSource, Nano
+from flux2engine.training.flow_matching import LatentSource, Nano, Phase
 from flux2engine.training.muon import orthogonalise
 from flux2engine.training.text_pretraining import CaptionSource, fresh_encoder
 from flux2engine.variants import TransformerConfig
@@ -46,7 +46,9 @@ def stages(cache: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -
         return text_pretraining.pretrain(encoder, source, out, 50, size=4, stop_after=stop_after)
 
     def flow(out: Path, stop_after: int | None) -> list[float]:
-        return flow_matching.train(Nano(tokenizer, TINY), cache, out, [("small", 50)], rate=3e-3, stop_after=stop_after)
+        return flow_matching.train(
+            Nano(tokenizer, TINY), cache, out, [Phase("small", 50)], rate=3e-3, stop_after=stop_after
+        )
 
     def decoder(out: Path, stop_after: int | None) -> list[float]:
         return distill_autoencoder.distill("decoder", cache, out, [(64, 50)], stop_after=stop_after)
