@@ -48,6 +48,7 @@ def run(
     progress: Progress | None = None,
     force: bool = False,
     workers: int = 2,
+    unconfined: bool = False,
 ) -> Report:
     """Make what a plan lists and is not there yet. A part of the campaign's plan leaves the other files alone."""
     whole = planning.plan(loaded.bundle, loaded.registry.backend(loaded.bundle.campaign.model).limits)
@@ -65,6 +66,7 @@ def run(
         workers=workers,
         only=only,
         withdraw=not part,
+        unconfined=unconfined,
     )
 
 
@@ -76,10 +78,19 @@ def follow(
     progress: Progress | None = None,
     force: bool = False,
     workers: int = 2,
+    unconfined: bool = False,
 ) -> Report:
     """Follow a plan exactly, without the YAML it came from (a plan read from a file). Removes no file."""
-    watcher = progress or _unwatched
-    return execution.run(plan, project, registry, progress=watcher, force=force, workers=workers, withdraw=False)
+    return execution.run(
+        plan,
+        project,
+        registry,
+        progress=progress or _unwatched,
+        force=force,
+        workers=workers,
+        withdraw=False,
+        unconfined=unconfined,
+    )
 
 
 def validate(loaded: Loaded) -> tuple[Finding, ...]:

@@ -23,7 +23,9 @@ from flux2flow.execution.interruption import Interrupted, Interruption
 from flux2flow.execution.plates import PaintedPlates, paint_plates
 from flux2flow.execution.release import MANIFEST, PAGE, keep_rejected, release, settle
 from flux2flow.execution.scenes import MadeAsset, SceneMaker
+from flux2flow.execution.trust import require_walls
 from flux2flow.execution.workspace import Workspace
+from flux2flow.gates import confinement
 from flux2flow.interfaces import Event, Progress
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
@@ -40,6 +42,7 @@ def run(
     workers: int = 2,
     only: frozenset[str] | None = None,
     withdraw: bool = True,
+    unconfined: bool = False,
     clock: Callable[[], float] = time.time,
     disk: Disk | None = None,
 ) -> Report:
@@ -48,8 +51,10 @@ def run(
     `only` names the scenes to make; the others are reported where they are done already. With `withdraw`, files that
     an earlier run released and this plan does not list are removed: never with `only`, nor where something failed.
     `force` makes everything anew. `disk` is what stands under the state, by default the machine's own.
+    `unconfined` lets SVGs from outside the library be drawn where the system has no walls for it.
     Raises Interrupted after a signal, StoreError, PluginError, PlanError.
     """
+    require_walls(plan, confinement.status(), unconfined=unconfined)
     began = time.monotonic()
     interruption = Interruption()
     store = Store(project.state, disk=disk, outputs=[project.output(plan.campaign)])
