@@ -84,10 +84,8 @@ def main() -> int:
                 run()
                 seconds[name].append(time.perf_counter() - start)
     now = datetime.now(UTC)
-    lines = [
-        f"# {now:%Y-%m-%d %H:%M} UTC · {platform.machine()} · {os.cpu_count()} cores"
-        + f" · load {os.getloadavg()[0]:.1f} · median of {options.rounds}"
-    ]
+    machine = f"{platform.machine()} · {os.cpu_count()} cores · load {os.getloadavg()[0]:.1f}"
+    lines = [f"# {now:%Y-%m-%d %H:%M} UTC · {machine} · median of {options.rounds}"]
     lines += [
         f"{statistics.median(values):8.3f} s  (best {min(values):.3f})  {name}" for name, values in seconds.items()
     ]
