@@ -228,8 +228,9 @@ def main() -> int:
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if options.log:
+        kind = "-by-hand" if options.by_hand else ""
         options.log.mkdir(parents=True, exist_ok=True)
-        (options.log / f"kill-{dt.date.today()}.txt").write_text(text)
+        (options.log / f"kill{kind}-{dt.date.today()}.txt").write_text(text)
     return 1 if violations or inside < 0.75 * len(trials) or control == 0 else 0
 
 
