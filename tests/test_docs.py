@@ -22,7 +22,7 @@ DOCUMENTS = [
     "engine/README.md",
     "engine/flux2engine/training/README.md",
 ]
-PROGRAM = [sys.executable, "-m", "flux2flow.cli"]
+PROGRAM = [sys.executable, "-m", "flux2flow"]
 
 
 def blocks(document: str, language: str) -> list[str]:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-m", "flux2flow.cli"]
+PROGRAM = [sys.executable, "-m", "flux2flow"]
 
 
 def command(*arguments: str) -> Callable[[], None]:
