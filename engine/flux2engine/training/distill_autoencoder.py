@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flux2engine.autoencoder import TinyAutoencoder
+from flux2engine.model_folder import load_teacher
 from flux2engine.training import checkpoint
 from flux2engine.training.cache import shard_path
 from flux2engine.training.muon import Muon, split_parameters
@@ -28,6 +29,8 @@ BATCH_SIZE = {64: 16, 128: 4, 256: 1}
 _LATENT = 8  # pixels a latent covers
 # A crop's edge is no edge of the picture: what lies within a latent of it is not judged.
 _MARGIN = 8
+# What the sampler hands to the decoder is never quite a teacher's latent: the decoder must not amplify small errors.
+LATENT_JITTER = 0.06
 
 
 class PictureSource:
@@ -67,16 +70,36 @@ class PictureSource:
 
 
 def decoder_loss(painted: Tensor, pixels: Tensor, cropped: bool) -> Tensor:
-    """Compare pixels at full, quarter and sixteenth resolution: coarse errors are the banding and tints one sees."""
+    """Compare pixels at four resolutions: coarse errors are the mottles and tints one sees on a smooth wall."""
     if cropped:
         painted, pixels = (part[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN] for part in (painted, pixels))
     difference = painted - pixels
     fine = (difference.square() + 1e-4).sqrt().mean() - 1e-2
-    edges = (difference[..., 1:, :] - difference[..., :-1, :]).abs().mean() + (
-        difference[..., 1:] - difference[..., :-1]
-    ).abs().mean()
-    coarse = sum((functional.avg_pool2d(difference, size).abs().mean() for size in (4, 16)), start=torch.zeros(()))
-    return fine + 4 * difference.square().mean() + 0.25 * edges + 0.5 * coarse
+    pooled = {size: functional.avg_pool2d(difference, size) for size in (4, 8, 16)}
+    coarse = sum((part.abs().mean() for part in pooled.values()), start=torch.zeros(()))
+    return fine + 4 * difference.square().mean() + coarse + 0.25 * _slopes(difference) + _slopes(pooled[4])
+
+
+def _slopes(difference: Tensor) -> Tensor:
+    """Return how unevenly two pictures differ: an even tint is hardly seen on a wall, a mottle is."""
+    down, across = difference[..., 1:, :] - difference[..., :-1, :], difference[..., 1:] - difference[..., :-1]
+    return down.abs().mean() + across.abs().mean()
+
+
+def soften(latents: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur latents and draw them towards their mean: a sampler's walls are smoother than any encoded picture's."""
+    width = int(torch.randint(0, 4, (), generator=generator))
+    padded = functional.pad(latents, (width,) * 4, mode="replicate")
+    blurred = functional.avg_pool2d(padded, 2 * width + 1, stride=1)
+    keep = torch.rand(latents.shape[0], 1, 1, 1, generator=generator)
+    mean = latents.mean((2, 3), keepdim=True)
+    return mean + keep * (blurred - mean)
+
+
+def jitter(latents: Tensor, generator: torch.Generator) -> Tensor:
+    """Add the small errors that a sampler leaves."""
+    amount = LATENT_JITTER * torch.rand((), generator=generator)
+    return latents + amount * torch.randn(latents.shape, generator=generator)
 
 
 def encoder_loss(found: Tensor, latents: Tensor, cropped: bool) -> Tensor:
@@ -100,8 +123,12 @@ def distill(
     seed: int = 5,
     save_seconds: float = 60,
     stop_after: int | None = None,
+    teacher: TinyAutoencoder | None = None,
 ) -> list[float]:
-    """Train the "decoder" or the "encoder" through `plan`, resuming from `out`; return the loss of each step run."""
+    """Train the "decoder" or the "encoder" through `plan`, resuming from `out`; return the loss of each step run.
+
+    With a teacher, two decoder steps in three see softened latents, and what the teacher makes of them is the target.
+    """
     torch.manual_seed(seed)
     autoencoder = TinyAutoencoder()
     module: nn.Module = autoencoder.decoder if part == "decoder" else autoencoder.encoder
@@ -126,7 +153,13 @@ def distill(
         optimiser.scale_learning_rates(checkpoint.learning_rate(step, total, cool_down=0.5))
         pixels, latents, cropped = source.batch(step)
         if part == "decoder":
-            loss = decoder_loss(module(latents.contiguous(memory_format=torch.channels_last)), pixels, cropped)
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            if teacher is not None and step % 3:
+                latents = soften(latents, generator)
+                with torch.no_grad():
+                    pixels = teacher.decode(latents.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
+            noisy = jitter(latents, generator).contiguous(memory_format=torch.channels_last)
+            loss = decoder_loss(module(noisy), pixels, cropped)
         else:
             loss = encoder_loss(module(pixels), latents, cropped)
         optimiser.zero_grad()
@@ -167,10 +200,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--part", choices=("decoder", "encoder"), required=True)
     parser.add_argument("--plan", type=parse_plan, required=True)
+    parser.add_argument("--teacher", type=Path)
     parser.add_argument("--stop-after", type=int)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    distill(arguments.part, arguments.cache, arguments.out, arguments.plan, stop_after=arguments.stop_after)
+    teacher = load_teacher(arguments.teacher) if arguments.teacher else None
+    stop_after = arguments.stop_after
+    distill(arguments.part, arguments.cache, arguments.out, arguments.plan, stop_after=stop_after, teacher=teacher)
 
 
 if __name__ == "__main__":

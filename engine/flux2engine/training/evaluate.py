@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 import time
@@ -77,15 +78,22 @@ def make_cases(folder: Path, count: int, side: int) -> list[Case]:
     cases = []
     for index, cut_out in enumerate(unpack_evaluation_set(SHIPPED, folder)[:count]):
         rng = random.Random(f"evaluation/{index}")
-        scene = draw_scene(rng, 1.0, [cut_out], True, package_share=0.0)
+        scene = replace(draw_scene(rng, 1.0, [cut_out], True, package_share=0.0), extra=None)
         if scene.main is None:
             raise ValueError("a scene with an object was asked for")
         prompt = caption(scene, rng, ("main",))
         # The value must be in the prompt, and the product's name must not: only the picture tells what it is.
-        while to_hex(scene.backdrop) not in prompt or cut_out.name in prompt:
+        named = re.compile(rf"\b{re.escape(cut_out.name)}\b")
+        while to_hex(scene.backdrop) not in prompt or named.search(prompt):
             prompt = caption(scene, rng, ("main",))
         cases.append(
-            Case(prompt, scene, paint(scene, side, side).pixels, plain_reference(scene.main.identity), 1000 + index)
+            Case(
+                prompt,
+                scene,
+                paint(scene, side, side).pixels,
+                plain_reference(scene.main.identity, side // 2),
+                1000 + index,
+            )
         )
     return cases
 
@@ -217,7 +225,7 @@ def draw_grid(
     """Show reference, truth, result and result with a wrong reference in rows of `columns`; then the plates."""
     side = right[0].shape[0]
     blocks = -(-len(cases) // columns)
-    sheet = Image.new("RGB", (columns * side, blocks * 4 * side + 1100), (255, 255, 255))
+    sheet = Image.new("RGB", (columns * side, blocks * 4 * side + 460 * len(plates)), (255, 255, 255))
     for index, case in enumerate(cases):
         left, top = index % columns * side, index // columns * 4 * side
         sheet.paste(case.reference.resize((side, side)), (left, top))
@@ -240,7 +248,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--weights", choices=("shipped", "random"), default="shipped")
     parser.add_argument("--prompts", type=int, default=50)
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--grid", type=Path)

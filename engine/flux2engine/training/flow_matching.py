@@ -36,7 +36,7 @@ BATCH_SIZE = {"small": 32, "middle": 16, "large": 6}
 TIME_MU = {"small": 0.9, "middle": 1.2, "large": 1.5}
 # Palette and composition are decided almost at pure noise, where a logit-normal is thin.
 EARLY_SHARE, EARLY_FROM = 0.22, 0.9
-OBJECT_WEIGHT = 1.5  # added to 1 where a token is all object
+OBJECT_WEIGHT = 2.0  # added to 1 where a token is all object
 CAPTION_DROPOUT = 0.1
 # Half of a small picture's tokens are text: short windows save time, and teach that padding says nothing.
 TEXT_LENGTHS = {"small": ((64, 5), (80, 3), (96, 2)), "middle": ((80, 1), (96, 2)), "large": ((96, 1),)}
@@ -271,17 +271,29 @@ def make_optimiser(model: Nano, rate: float) -> Muon:
     )
 
 
-def parse_plan(text: str) -> list[tuple[str, int]]:
-    """Read "small:30000,middle:12000" as batches per stage."""
-    pairs = [part.split(":") for part in text.split(",")]
-    return [(stage, -(-int(samples) // BATCH_SIZE[stage])) for stage, samples in pairs]
+@dataclass(frozen=True)
+class Phase:
+    """A part of the curriculum: so many steps on a stage's pictures, this share of batches with references."""
+
+    stage: str
+    steps: int
+    references: float = 0.5
+
+
+def parse_plan(text: str) -> list[Phase]:
+    """Read "small:18000,small:12000:0.85" as stage:samples[:share of batches with references]."""
+    phases = []
+    for part in text.split(","):
+        stage, samples, *share = part.split(":")
+        phases.append(Phase(stage, -(-int(samples) // BATCH_SIZE[stage]), *map(float, share)))
+    return phases
 
 
 def train(
     model: Nano,
     cache: Path,
     out: Path,
-    plan: list[tuple[str, int]],
+    plan: list[Phase],
     text: Path | None = None,
     rate: float = 1e-3,
     seed: int = 3,
@@ -291,7 +303,7 @@ def train(
     """Train through `plan`, resuming from `out` if it exists; return the loss of each step run."""
     optimiser = make_optimiser(model, rate)
     average = checkpoint.Average(model, 0.999)
-    total, first, statistics = sum(steps for _, steps in plan), 0, None
+    total, first, statistics = sum(phase.steps for phase in plan), 0, None
     if (state := checkpoint.load(out)) is not None:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
@@ -311,14 +323,15 @@ def train(
     last = min(total, first + stop_after) if stop_after is not None else total
     source: LatentSource | None = None
     for step in range(first, last):
-        stage = _stage_at(plan, step)
+        phase = _phase_at(plan, step)
+        stage = phase.stage
         if source is None or source.stage != stage:
             source = LatentSource(cache, stage, statistics, seed, token_count=model.token_count)
             statistics = source.statistics
             print(f"stage {stage}: {source.count} scenes", flush=True)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         optimiser.scale_learning_rates(checkpoint.learning_rate(step, total, warm_up=150))
-        loss = flow_loss(model, source.batch(step, BATCH_SIZE[stage]), generator, TIME_MU[stage])
+        loss = flow_loss(model, source.batch(step, BATCH_SIZE[stage], phase.references), generator, TIME_MU[stage])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -347,12 +360,12 @@ def train(
     return history
 
 
-def _stage_at(plan: list[tuple[str, int]], step: int) -> str:
-    for stage, steps in plan:
-        if step < steps:
-            return stage
-        step -= steps
-    return plan[-1][0]
+def _phase_at(plan: list[Phase], step: int) -> Phase:
+    for phase in plan:
+        if step < phase.steps:
+            return phase
+        step -= phase.steps
+    return plan[-1]
 
 
 def main() -> None:

@@ -105,8 +105,9 @@ def test_its_tokenizer_keeps_values_apart() -> None:
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     assert tokenizer.encode("#0f4c5c").tokens[-6:] == list("0f4c5c")
     prompt = (
-        "Image 1 is the product, a bottle; image 2 is a style reference. The product from image 1 stands on the podium, "
-        "a seamless studio backdrop with a smooth floor, soft morning light from the left, backdrop in warm sand "
-        "(#e8d5b5), floor in warm sand (#e8d5b5), empty clean space on the left for text, product photography, eye level."
+        "Image 1 is the product, a bottle; image 2 is a style reference. The product from image 1 stands on the "
+        "podium, a seamless studio backdrop with a smooth floor, soft morning light from the left, backdrop in warm "
+        "sand (#e8d5b5), floor in warm sand (#e8d5b5), empty clean space on the left for text, product photography, "
+        "eye level."
     )
     assert len(tokenizer.encode(prompt).ids) <= 96
