@@ -23,7 +23,7 @@ from flux2engine.training import checkpoint
 from flux2engine.training.flow_matching import Nano
 
 # What the evaluation found best for the shipped weights; the log beside the weights has the table.
-DEFAULTS: dict[str, Any] = {"default_steps": 8, "default_guidance": 1.5}
+DEFAULTS: dict[str, Any] = {"default_steps": 2, "default_guidance": 1.0, "max_pixels": 512 * 1024}
 # References were never larger in training: larger ones would stand at positions the model has not seen.
 REFERENCE_AREA = 128 * 128
 
