@@ -22,7 +22,8 @@ from torch import Tensor
 
 from flux2engine.autoencoder import TinyAutoencoder
 from flux2engine.model_folder import load_teacher
-from flux2engine.training.data import Scene, draw_scene, paint, scene_from_record
+from flux2engine.training.data import Scene, draw_scene, scene_from_record
+from flux2engine.training.painting import paint
 from flux2engine.training.products import CutOut, is_held_out, read_cut_outs, reference_picture
 
 

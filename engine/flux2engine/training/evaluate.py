@@ -28,8 +28,9 @@ from flux2engine.pipeline import Flux2Pipeline
 from flux2engine.text_encoder import Qwen3FormEncoder
 from flux2engine.training.captions import caption
 from flux2engine.training.colours import to_hex
-from flux2engine.training.data import Scene, draw_scene, paint
+from flux2engine.training.data import Scene, draw_scene
 from flux2engine.training.evaluation_set import plain_reference, unpack_evaluation_set
+from flux2engine.training.painting import paint
 from flux2engine.transformer import Flux2Transformer
 
 SHIPPED = Path(flux2engine.__file__).parent / "nano"

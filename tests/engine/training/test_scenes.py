@@ -11,7 +11,8 @@ import pytest
 
 from flux2engine.training.captions import caption
 from flux2engine.training.colours import NAMED, describe, parse_hex, to_hex
-from flux2engine.training.data import Scene, draw_scene, paint, scene_from_record
+from flux2engine.training.data import Scene, draw_scene, scene_from_record
+from flux2engine.training.painting import paint
 from flux2engine.training.products import PACKAGES, Identity, is_held_out, paint_identity
 
 
