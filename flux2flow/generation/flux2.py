@@ -29,8 +29,9 @@ NAME = "nano"
 # A second thread saves less than half of a plate's few seconds on an idle machine; on a busy one its barriers spin:
 # 304×256 at 8 steps took 4 s with one thread and 90 s with two at a load of 11 on two cores (2026-11-23).
 THREADS = 1
-# Half a megapixel: a story of 1080 × 1920 is then enlarged no more than twice, and the smooth sets it paints still hold
-# there (it was taught up to 0.36 MP). Its captions have no form for FLUX.2's JSON keys, and 96 tokens.
+# Half a megapixel: a story of 1080 × 1920 is then enlarged no more than twice. Few of its training pictures were that
+# large: colours and calm hold there, podiums and products do not (MODEL_CARD.md). Its captions have no form for
+# FLUX.2's JSON keys, and it reads 96 tokens.
 LIMITS = BackendLimits(
     NAME,
     max_references=4,
