@@ -204,3 +204,13 @@ def test_errors_name_files_as_they_are_reached_from_here(
     monkeypatch.chdir(folder)
     assert main(["validate"]) == 2
     assert "\ncampaign.yaml:2:1: unknown key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("folder", "id"), [("ünï codé", "uni-code"), ("حملة", "campaign"), ("-rf", "rf")])
+def test_a_folders_name_becomes_the_campaigns_id(
+    folder: str, id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / folder)]) == 0
+    assert f"campaign: {id}\n" in (tmp_path / folder / "campaign.yaml").read_text(encoding="utf-8")
+    assert main(["plan", str(tmp_path / folder)]) == 0
+    capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import shlex
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def _files(folder: Path) -> dict[str, bytes]:
 
     example = library_root() / EXAMPLE
     name = folder.absolute().name
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "campaign"
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()  # ü is u, not a gap
+    slug = re.sub(r"[^a-z0-9]+", "-", letters.lower()).strip("-") or "campaign"
     files = {"campaign.yaml": CAMPAIGN.format(id=slug, title=slug.replace("-", " ").capitalize()).encode()}
     try:
         files |= {path: (example / path).read_bytes() for path in COPIED}
