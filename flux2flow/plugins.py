@@ -1,4 +1,4 @@
-"""Built-ins and installed entry points → Registry, all through the same three `register_…` methods.
+"""Built-ins and installed entry points → Registry, all through the same two `register_…` methods.
 
 Installed means trusted, as with pytest; a project's files never bring code. Knows nothing about campaigns.
 """
@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from flux2flow.domain.format import Media
 from flux2flow.errors import PluginError
-from flux2flow.interfaces import BackendEntry, Check, Exporter
+from flux2flow.interfaces import BackendEntry, Check
 
-BACKENDS, CHECKS, EXPORTERS = "flux2flow.image_backends", "flux2flow.checks", "flux2flow.exporters"
+BACKENDS, CHECKS = "flux2flow.image_backends", "flux2flow.checks"
 BUILT_IN = "flux2flow"
 
 
@@ -33,7 +32,6 @@ class Registry:
 
     backends: Mapping[str, BackendEntry]
     checks: tuple[Check, ...]
-    exporters: Mapping[Media, Exporter]
     plugins: tuple[Plugin, ...] = ()
 
     def backend(self, name: str) -> BackendEntry:
@@ -51,7 +49,6 @@ class Registration:
 
     _backends: dict[str, BackendEntry] = field(default_factory=dict)
     _checks: dict[str, Check] = field(default_factory=dict)
-    _exporters: dict[Media, Exporter] = field(default_factory=dict)
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
     _plugins: dict[str, Plugin] = field(default_factory=dict)
 
@@ -68,18 +65,11 @@ class Registration:
         self._claim("check", check.id, owner)
         self._checks[check.id] = check
 
-    def register_exporter(self, exporter: Exporter, owner: str = BUILT_IN) -> None:
-        """Add an exporter."""
-        self._fits(exporter, "exporter", ("media", "encode"), owner)
-        self._claim("exporter", exporter.media, owner)
-        self._exporters[exporter.media] = exporter
-
     def registry(self) -> Registry:
         """Freeze what was collected; checks by id, so that the order of installation decides nothing."""
         return Registry(
             backends=MappingProxyType(dict(self._backends)),
             checks=tuple(self._checks[id] for id in sorted(self._checks)),
-            exporters=MappingProxyType(dict(self._exporters)),
             plugins=tuple(self._plugins[name] for name in sorted(self._plugins)),
         )
 
@@ -108,22 +98,19 @@ def registry(*, plugins: bool = True) -> Registry:
 
 
 def _register_built_in(registration: Registration) -> None:
-    from flux2flow import export, validation  # here, so that a plugin may import this module cheaply
+    from flux2flow import validation  # here, so that a plugin may import this module cheaply
     from flux2flow.generation import flux2, procedural
 
     registration.register_backend(procedural.entry())
     registration.register_backend(flux2.nano_entry())
     for check in validation.built_in():
         registration.register_check(check)
-    for exporter in export.exporters():
-        registration.register_exporter(exporter)
 
 
 def _register_installed(registration: Registration) -> None:
     doors: dict[str, Callable[[Any, str], None]] = {
         BACKENDS: lambda value, owner: registration.register_backend(value(), owner),
         CHECKS: registration.register_check,
-        EXPORTERS: registration.register_exporter,
     }
     for group, register in doors.items():
         for point in sorted(importlib.metadata.entry_points(group=group), key=lambda point: (point.name, point.value)):

@@ -75,12 +75,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]
 
 
 def test_the_built_ins_are_there() -> None:
-    """Two backends, twelve checks in the order of their ids, three exporters."""
+    """Two backends, twelve checks in the order of their ids."""
     registry = plugins.registry(plugins=False)
     assert set(registry.backends) == {"procedural", "nano"}
     assert {check.id for check in registry.checks} == CHECKS
     assert [check.id for check in registry.checks] == sorted(CHECKS)
-    assert set(registry.exporters) == {"png", "jpeg", "webp"}
     assert registry.plugins == ()
 
 
@@ -112,8 +111,6 @@ def test_what_does_not_fit_is_named() -> None:
         registration.register_check(object(), "mine")  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="mine: an image backend is a BackendEntry, not str"):
         registration.register_backend("nano", "mine")  # type: ignore[arg-type]
-    with pytest.raises(PluginError, match="lacks media, encode"):
-        registration.register_exporter(object(), "mine")  # type: ignore[arg-type]
 
 
 def test_an_installed_plugin_takes_part(install) -> None:  # type: ignore[no-untyped-def]
