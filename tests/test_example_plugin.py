@@ -1,4 +1,4 @@
-"""The example plugin, installed as pip leaves it: its check judges, its backend paints; `--no-plugins` leaves both out."""
+"""The example plugin, installed as pip leaves it: its check judges, its backend paints, `--no-plugins` drops both."""
 
 from __future__ import annotations
 
