@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from flux2flow import execution, loading, planning
@@ -10,6 +11,7 @@ from flux2flow import plugins as _plugins
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.finding import Finding
 from flux2flow.domain.plan import Plan
+from flux2flow.domain.plate import BackendLimits
 from flux2flow.domain.report import Report
 from flux2flow.interfaces import Event, Progress
 from flux2flow.planning import Only
@@ -19,13 +21,23 @@ from flux2flow.project import Project
 __all__ = ["Loaded", "Only", "load", "plan", "run", "validate"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """A campaign with everything it refers to, where it lives, and what is installed."""
 
     bundle: CampaignBundle
     project: Project
     registry: Registry
+
+    @cached_property
+    def limits(self) -> BackendLimits:
+        """What the campaign's model can paint. Raises PluginError where it is not installed."""
+        return self.registry.backend(self.bundle.campaign.model).limits
+
+    @cached_property
+    def whole(self) -> Plan:
+        """The plan of everything, made once. Raises SpecError and PlanError."""
+        return planning.plan(self.bundle, self.limits)
 
 
 def load(path: Path | str, *, plugins: bool = True) -> Loaded:
@@ -38,7 +50,7 @@ def load(path: Path | str, *, plugins: bool = True) -> Loaded:
 
 def plan(loaded: Loaded, only: Only | None = None) -> Plan:
     """Plan everything, or a part. Raises SpecError and PlanError."""
-    return planning.plan(loaded.bundle, loaded.registry.backend(loaded.bundle.campaign.model).limits, only)
+    return loaded.whole if only is None else planning.plan(loaded.bundle, loaded.limits, only)
 
 
 def run(
@@ -51,7 +63,7 @@ def run(
     unconfined: bool = False,
 ) -> Report:
     """Make what a plan lists and is not there yet. A part of the campaign's plan leaves the other files alone."""
-    whole = planning.plan(loaded.bundle, loaded.registry.backend(loaded.bundle.campaign.model).limits)
+    whole = loaded.whole
     chosen = whole if plan is None else plan
     ids, only = frozenset(scene.id for scene in chosen.scenes), None
     part = ids < {scene.id for scene in whole.scenes}

@@ -1,4 +1,4 @@
-"""The seams: what a backend, a check, an exporter and a file source must offer. Plugins implement these."""
+"""The seams: what a backend, a check and a file source must offer. Plugins implement these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.files import FileRef
 from flux2flow.domain.finding import Finding, Level
-from flux2flow.domain.format import Format, Media
+from flux2flow.domain.format import Format
 from flux2flow.domain.layout import Layout
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
 from flux2flow.domain.scene import Scene
@@ -108,14 +108,4 @@ class Check(Protocol):
 
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
         """Return findings, worst first; nothing where all is well."""
-        ...
-
-
-class Exporter(Protocol):
-    """Encodes a canvas as one media type. Deterministic."""
-
-    media: Media
-
-    def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
-        """Return the best file within the budget and above the quality floor, or None where there is none."""
         ...

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flux2flow import api
+from flux2flow import api, planning
+from flux2flow.domain.plan import Plan
 from flux2flow.errors import SpecError
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "aurora"
@@ -104,3 +105,20 @@ def test_a_second_render_loads_no_drawing_library(campaign: Path) -> None:
         for _ in range(2)
     ]
     assert loaded == [["skia", "numpy", "flux2flow.reporting.page"], []]
+
+
+def test_a_campaign_is_planned_once(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning and then running plans everything one time; another campaign is planned anew."""
+    made: list[object] = []
+    plan = planning.plan
+
+    def counted(*arguments: object) -> Plan:
+        made.append(arguments)
+        return plan(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(planning, "plan", counted)
+    loaded = api.load(campaign)
+    api.run(loaded, api.plan(loaded))
+    assert len(made) == 1
+    api.plan(api.load(campaign))
+    assert len(made) == 2

@@ -6,15 +6,6 @@ Decides media type and quality; checks nothing about what is in the picture. Pil
 from __future__ import annotations
 
 from flux2flow.export.auto import encode
-from flux2flow.export.jpeg import JpegExporter
 from flux2flow.export.naming import asset_path
-from flux2flow.export.png import PngExporter
-from flux2flow.export.webp import WebpExporter
-from flux2flow.interfaces import Exporter
 
-__all__ = ["asset_path", "encode", "exporters"]
-
-
-def exporters() -> tuple[Exporter, ...]:
-    """Return the built-in exporters."""
-    return (PngExporter(), JpegExporter(), WebpExporter())
+__all__ = ["asset_path", "encode"]

@@ -26,11 +26,6 @@ class JpegExporter:
 
     media: Media = "jpeg"
 
-    def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
-        """Return the best JPEG within the budget and above the floor, or None."""
-        attempt = self.attempt(canvas, max_bytes, metadata)
-        return attempt.file if attempt.fits else None
-
     def attempt(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> Attempt:
         """Return the best JPEG, or the smallest one above the floor."""
         picture = picture_of(canvas)

@@ -24,11 +24,6 @@ class PngExporter:
 
     media: Media = "png"
 
-    def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
-        """Return the lossless PNG if it fits, else the palette one if it fits and is good enough, else None."""
-        attempt = self.attempt(canvas, max_bytes, metadata)
-        return attempt.file if attempt.fits else None
-
     def attempt(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> Attempt:
         """Return the best PNG, or the smallest acceptable one."""
         lossless = self.lossless(canvas, max_bytes, metadata)

@@ -22,11 +22,6 @@ class WebpExporter:
 
     media: Media = "webp"
 
-    def encode(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> EncodedFile | None:
-        """Return the best WebP within the budget and above the floor, or None."""
-        attempt = self.attempt(canvas, max_bytes, metadata)
-        return attempt.file if attempt.fits else None
-
     def attempt(self, canvas: Canvas, max_bytes: int | None, metadata: dict[str, str]) -> Attempt:
         """Return the best WebP, or the smallest one above the floor."""
         picture = picture_of(canvas)

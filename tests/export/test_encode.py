@@ -19,12 +19,13 @@ from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format, Media
 from flux2flow.domain.measures import PixelSize
 from flux2flow.errors import ExportError
-from flux2flow.export import encode, exporters
+from flux2flow.export import encode
 from flux2flow.export.color_profile import srgb_profile
-from flux2flow.export.jpeg import FLOOR_QUALITY, TARGET_QUALITY
+from flux2flow.export.jpeg import FLOOR_QUALITY, TARGET_QUALITY, JpegExporter
 from flux2flow.export.measuring import best_quality, psnr
-from flux2flow.export.png import PALETTE_FLOOR
+from flux2flow.export.png import PALETTE_FLOOR, PngExporter
 from flux2flow.export.provenance import DIGITAL_SOURCE_TYPE, xmp_packet
+from flux2flow.export.webp import WebpExporter
 from flux2flow.gates import pictures
 
 DSC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
@@ -229,12 +230,12 @@ def test_a_smaller_webp_that_washes_coloured_type_out_loses() -> None:
     assert psnr(strokes, webp.data) < psnr(strokes, chosen.data) - 3
 
 
-def test_each_exporter_answers_none_where_nothing_fits(noise: Canvas) -> None:
-    for exporter in exporters():
-        assert exporter.encode(noise, 5_000, {}) is None
-        fitting = exporter.encode(noise, None, {})
-        assert fitting is not None
-        assert fitting.media == exporter.media
+def test_each_exporter_says_where_nothing_fits(noise: Canvas) -> None:
+    for exporter in (PngExporter(), JpegExporter(), WebpExporter()):
+        assert not exporter.attempt(noise, 5_000, {}).fits
+        fitting = exporter.attempt(noise, None, {})
+        assert fitting.fits
+        assert fitting.file.media == exporter.media
 
 
 def test_the_search_finds_the_highest_quality_that_fits() -> None:
