@@ -131,12 +131,12 @@ def test_errors_stand_in_one_file_with_their_tree() -> None:
 
 
 def test_engine_errors_are_all_mapped() -> None:
-    """Every engine error is an EngineError, which generation/flux2.py turns into a GenerationError."""
+    """Every engine error is an EngineError, which generation/flux2 turns into a GenerationError."""
     engine = importlib.import_module("flux2engine.errors")
     classes = [value for value in vars(engine).values() if isinstance(value, type) and issubclass(value, Exception)]
     assert classes
     assert all(issubclass(cls, engine.EngineError) for cls in classes)
-    source = (ROOT / "flux2flow/generation/flux2.py").read_text(encoding="utf-8")
+    source = (ROOT / "flux2flow/generation/flux2/backend.py").read_text(encoding="utf-8")
     assert "EngineError" in source
     assert "GenerationError" in source
 

@@ -1,7 +1,7 @@
-"""The models the engine knows, as one table: sizes, defaults, limits, licences.
+"""The models the engine knows, as tables: sizes, defaults, limits, licences, file names, repositories.
 
 Plain data without torch. Distilled, base and KV weights of one size have the same shapes, so a variant is named by
-whoever brings the weights (a manifest), never guessed from a state dict.
+whoever brings the weights (a manifest, a name given on import), never guessed from a state dict.
 """
 
 from __future__ import annotations
@@ -100,6 +100,38 @@ class TextEncoderConfig:
 
 
 @dataclass(frozen=True)
+class Licence:
+    """Say under which terms weights may be run; a reading of the text, not legal advice."""
+
+    name: str
+    url: str
+    commercial: bool  # the weights may be run in production; the pictures are a separate matter
+    summary: str
+
+
+@dataclass(frozen=True)
+class PublishedAutoencoder:
+    """Name one published autoencoder: every variant's latents are the same, so any of them decodes any model."""
+
+    name: str
+    config: AutoencoderConfig
+    licence: str
+    file_names: tuple[str, ...]
+    repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PublishedTextEncoder:
+    """Name one published language model that serves as a text encoder."""
+
+    name: str
+    config: TextEncoderConfig
+    licence: str
+    file_names: tuple[str, ...]
+    repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelVariant:
     """Say what one published set of weights is and how it is meant to be run."""
 
@@ -115,7 +147,13 @@ class ModelVariant:
     max_pixels: int  # of the output
     reference_area_single: int  # pixels, if the picture is the only reference
     reference_area_several: int  # pixels each, if there are more
-    licence: str
+    licence: str  # a key of LICENCES
+    # The text encoder's row in TEXT_ENCODERS; empty for a model that ships with its own.
+    text_encoder_name: str = ""
+    # References are modulated as at time 0 and attend to themselves only, so that their keys and values can be kept.
+    cached_references: bool = False
+    file_names: tuple[str, ...] = ()  # of the official single files
+    repositories: tuple[str, ...] = ()
     # The official code holds t in bf16 before it multiplies by 1000; a model sampled so is run so in every dtype.
     round_timesteps: bool = True
 
@@ -216,18 +254,87 @@ _NANO_TEXT = TextEncoderConfig(
     rope_theta=10_000.0,
 )
 
+_APACHE = "Apache-2.0"
 _NON_COMMERCIAL = "FLUX-Non-Commercial-2.0"
 _FOUR_MEGAPIXELS = 4 * 1024 * 1024
 
+LICENCES: Mapping[str, Licence] = MappingProxyType(
+    {
+        _APACHE: Licence(_APACHE, "https://www.apache.org/licenses/LICENSE-2.0", True, "any use"),
+        _NON_COMMERCIAL: Licence(
+            _NON_COMMERCIAL,
+            "https://huggingface.co/black-forest-labs/FLUX.2-dev/blob/main/LICENSE.txt",
+            False,
+            "the weights may be run for non-commercial, non-production purposes only; running them in production needs"
+            " a licence from Black Forest Labs. Pictures may be used for any purpose but training a competing model,"
+            " after content filters or a review",
+        ),
+    }
+)
+
+_AUTOENCODERS = (
+    PublishedAutoencoder(
+        name="flux2",
+        config=AutoencoderConfig(),
+        licence=_APACHE,
+        file_names=("ae.safetensors", "flux2-vae.safetensors"),
+        repositories=("black-forest-labs/FLUX.2-dev",),
+    ),
+    PublishedAutoencoder(
+        name="small-decoder",
+        config=AutoencoderConfig(decoder_channels=96),
+        licence=_APACHE,
+        file_names=("full_encoder_small_decoder.safetensors",),
+        repositories=("black-forest-labs/FLUX.2-small-decoder",),
+    ),
+)
+AUTOENCODERS: Mapping[str, PublishedAutoencoder] = MappingProxyType({row.name: row for row in _AUTOENCODERS})
+
+_TEXT_ENCODERS = (
+    PublishedTextEncoder(
+        name="mistral-small-3.2",
+        config=_MISTRAL,
+        licence=_APACHE,
+        file_names=("mistral_3_small_flux2_bf16.safetensors",),
+        repositories=("mistralai/Mistral-Small-3.2-24B-Instruct-2506",),
+    ),
+    PublishedTextEncoder(
+        name="qwen3-8b",
+        config=_QWEN3_8B,
+        licence=_APACHE,
+        file_names=("qwen_3_8b.safetensors",),
+        repositories=("Qwen/Qwen3-8B",),
+    ),
+    PublishedTextEncoder(
+        name="qwen3-4b",
+        config=_QWEN3_4B,
+        licence=_APACHE,
+        file_names=("qwen_3_4b.safetensors",),
+        repositories=("Qwen/Qwen3-4B",),
+    ),
+)
+TEXT_ENCODERS: Mapping[str, PublishedTextEncoder] = MappingProxyType({row.name: row for row in _TEXT_ENCODERS})
+
 
 def _klein(
-    name: str, size: TransformerConfig, text: TextEncoderConfig, licence: str, *, distilled: bool
+    name: str,
+    size: TransformerConfig,
+    text: str,
+    licence: str,
+    repository: str,
+    *,
+    distilled: bool,
+    cached_references: bool = False,
 ) -> ModelVariant:
     return ModelVariant(
         name=name,
         transformer=size,
         autoencoder=AutoencoderConfig(),
-        text_encoder=text,
+        text_encoder=TEXT_ENCODERS[text].config,
+        text_encoder_name=text,
+        cached_references=cached_references,
+        file_names=(f"flux-2-{name}.safetensors",),
+        repositories=(f"black-forest-labs/FLUX.2-{repository}",),
         default_steps=4 if distilled else 50,
         default_guidance=1.0 if distilled else 4.0,
         guidance_kind="none" if distilled else "classifier-free",
@@ -246,6 +353,9 @@ _TABLE = (
         transformer=_DEV,
         autoencoder=AutoencoderConfig(),
         text_encoder=_MISTRAL,
+        text_encoder_name="mistral-small-3.2",
+        file_names=("flux2-dev.safetensors",),
+        repositories=("black-forest-labs/FLUX.2-dev",),
         default_steps=50,
         default_guidance=4.0,
         guidance_kind="embedded",
@@ -256,10 +366,19 @@ _TABLE = (
         reference_area_several=1024 * 1024,
         licence=_NON_COMMERCIAL,
     ),
-    _klein("klein-9b", _KLEIN_9B, _QWEN3_8B, _NON_COMMERCIAL, distilled=True),
-    _klein("klein-4b", _KLEIN_4B, _QWEN3_4B, "Apache-2.0", distilled=True),
-    _klein("klein-base-9b", _KLEIN_9B, _QWEN3_8B, _NON_COMMERCIAL, distilled=False),
-    _klein("klein-base-4b", _KLEIN_4B, _QWEN3_4B, "Apache-2.0", distilled=False),
+    _klein("klein-9b", _KLEIN_9B, "qwen3-8b", _NON_COMMERCIAL, "klein-9B", distilled=True),
+    _klein("klein-4b", _KLEIN_4B, "qwen3-4b", _APACHE, "klein-4B", distilled=True),
+    _klein("klein-base-9b", _KLEIN_9B, "qwen3-8b", _NON_COMMERCIAL, "klein-base-9B", distilled=False),
+    _klein("klein-base-4b", _KLEIN_4B, "qwen3-4b", _APACHE, "klein-base-4B", distilled=False),
+    _klein(
+        "klein-9b-kv",
+        _KLEIN_9B,
+        "qwen3-8b",
+        _NON_COMMERCIAL,
+        "klein-9b-kv",
+        distilled=True,
+        cached_references=True,
+    ),
     ModelVariant(
         name="nano",
         transformer=_NANO,
@@ -273,7 +392,7 @@ _TABLE = (
         max_pixels=1024 * 1024,
         reference_area_single=256 * 256,
         reference_area_several=256 * 256,
-        licence="Apache-2.0",
+        licence=_APACHE,
         round_timesteps=False,  # trained and run in fp32
     ),
 )

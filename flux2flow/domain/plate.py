@@ -56,6 +56,8 @@ class PlateRequest:
     base: FileRef | None = None
     steps: int | None = None
     guidance: float | None = None
+    negative_prompt: str | None = None
+    """What the picture should not hold, for models with classifier-free guidance; None means the empty prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class BackendIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsLicence:
+    """Under which terms a model's weights may be run. `summary` is a reading in plain words, not legal advice."""
+
+    name: str
+    url: str
+    summary: str
+    needs_acknowledgement: bool
+    """Whether a project must name the licence in its flux2flow.yaml before anything is painted with the model."""
+
+
+@dataclass(frozen=True, slots=True)
 class BackendLimits:
     """What a backend can paint: planning sizes plates and caps references by it."""
 
@@ -83,6 +96,9 @@ class BackendLimits:
     prompt_forms: tuple[Literal["prose", "json"], ...] = ("prose", "json")
     max_prompt_tokens: int | None = None
     """How much of a prompt is read; None where no prompt is that long. Planning leaves clauses out to keep it."""
+    licence: WeightsLicence | None = None
+    negative_prompts: bool = False
+    """Whether a negative prompt has an effect."""
 
 
 @dataclass(frozen=True, slots=True)
