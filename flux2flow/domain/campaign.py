@@ -11,6 +11,7 @@ from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.format import Format
 from flux2flow.domain.template import Template
+from flux2flow.domain.upsampled import UpsampledPrompt
 from flux2flow.errors import Position
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,15 @@ class AssetEntry(BaseModel):
         return self.id or self.template.rsplit("/", 1)[-1]
 
 
+class Sampling(BaseModel):
+    """How a model is run, where it lets that be chosen; distilled models do not."""
+
+    model_config = _CLOSED
+
+    steps: int | None = Field(None, ge=1, le=200, description="default: the model's own")
+    guidance: float | None = Field(None, ge=0, le=20, description="default: the model's own")
+
+
 class Campaign(BaseModel):
     """What was asked for."""
 
@@ -50,8 +60,13 @@ class Campaign(BaseModel):
     )
     title: str = ""
     brand_kit: str
-    model: str = "nano"
+    model: str = Field("nano", description="an installed model: flux2flow models list")
     seed: int = Field(0, ge=0, lt=2**53)
+    sampling: Sampling = Sampling()
+    negative: str = Field(
+        "", description="things no picture should hold, added to the templates' own: text, watermark; no Jinja"
+    )
+    prompts: str | None = Field(None, description="prompts that flux2flow upsample wrote, to be used in their place")
     rows: str | None = Field(None, description="CSV, JSON or JSONL beside the campaign")
     locales: tuple[str, ...] = Field(("en",), min_length=1)
     copy_: str | None = Field(None, alias="copy", description="folder with <locale>.yaml")
@@ -101,6 +116,14 @@ class SourceMap:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptBook:
+    """The upsampled prompts a campaign uses, and the file they stand in."""
+
+    file: FileRef
+    prompts: tuple[UpsampledPrompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignBundle:
     """A campaign with everything it refers to, resolved: what planning takes. Nothing left to look up on disk.
 
@@ -119,3 +142,4 @@ class CampaignBundle:
     fonts: tuple[FontFile, ...]
     sources: Mapping[str, SourceMap] = field(default_factory=dict)
     """By document: `campaign`, `brand_kit`, `template:<name>`, `copy:<locale>`."""
+    prompts: PromptBook | None = None

@@ -34,6 +34,8 @@ class PlannedPlate:
     side: CompositionSide
     request: PlateRequest
     serves: tuple[str, ...]
+    original_prompt: str | None = None
+    """What planning wrote, where the campaign's prompt file puts another text in its place."""
 
 
 @dataclass(frozen=True, slots=True)

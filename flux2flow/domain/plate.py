@@ -99,6 +99,8 @@ class BackendLimits:
     licence: WeightsLicence | None = None
     negative_prompts: bool = False
     """Whether a negative prompt has an effect."""
+    fixed_sampling: bool = False
+    """Whether the model is distilled for its own steps and guidance, so that a campaign may not choose others."""
 
 
 @dataclass(frozen=True, slots=True)

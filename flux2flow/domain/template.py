@@ -45,7 +45,7 @@ class Light(BaseModel):
 
 
 class PlateSpec(BaseModel):
-    """The brief of the painted picture. All prose is Jinja; no negatives ('no people') are accepted."""
+    """The brief of the painted picture. All prose is Jinja; no negatives ('no people') are accepted in it."""
 
     model_config = _CLOSED
 
@@ -59,6 +59,11 @@ class PlateSpec(BaseModel):
     references: tuple[str, ...] = Field((), description="slots.<image slot> or brand.references.<name>, in order")
     quiet: tuple[str, ...] = Field((), description="layers under which the picture must stay empty")
     words: str = Field("", description="words that must be inside the picture; almost always empty")
+    negative: str = Field(
+        "",
+        description="Jinja: things the picture should not hold, named plainly and with commas (text, watermark);"
+        " read by models with classifier-free guidance only",
+    )
     form: Literal["prose", "json"] = "prose"
 
 
