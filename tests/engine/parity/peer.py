@@ -215,8 +215,10 @@ def autoencoder(quiet: bool = False) -> AutoencoderKLFlux2:
 def diffusers_autoencoder(ours: AutoencoderKLFlux2) -> Any:
     """Return diffusers' autoencoder with our weights."""
     config = ours.config
+    decoder = config.decoder_channels
     peer = PeerAutoencoder(
         block_out_channels=tuple(config.channels * multiplier for multiplier in config.multipliers),
+        decoder_block_out_channels=decoder and tuple(decoder * multiplier for multiplier in config.multipliers),
         layers_per_block=config.residual_blocks,
         latent_channels=config.latent_channels,
         norm_num_groups=config.groups,
