@@ -3,6 +3,7 @@
 EngineError
 ├── WeightsError            a weights file, or what it holds, cannot be used
 │   └── UnknownLayoutError  a well-formed file in a layout nobody here knows
+├── LibraryError            a name, record, variant or binding of the library of models does not fit
 ├── ManifestError           model.json of a model folder is missing, wrong or of a newer version
 ├── ReferencePictureError   a reference picture breaks the preparation rules
 ├── SizeError               an output size the model cannot paint
@@ -47,6 +48,10 @@ class WeightsError(EngineError):
 
 class UnknownLayoutError(WeightsError):
     """Say that a file is well formed but in no layout the engine reads."""
+
+
+class LibraryError(EngineError):
+    """Say what does not fit in the library of installed models, and what to give instead."""
 
 
 class ManifestError(EngineError):
