@@ -1,4 +1,4 @@
-"""Upsampled prompts as a file under `prompts/` states them: what planning wrote, and what a language model made of it."""
+"""Upsampled prompts as a file in `prompts/` states them: what planning wrote, and what a language model made of it."""
 
 from __future__ import annotations
 

@@ -27,14 +27,13 @@ def entry_locales(workspace: Workspace, entry: Mapping[str, object]) -> list[str
     return [locale for _, locale in texts(workspace.campaign, "locales", "*")] or ["en"]
 
 
-def check_campaign(workspace: Workspace, campaign: Document, backends: Sequence[str]) -> None:
+def check_campaign(
+    workspace: Workspace, campaign: Document, backends: Sequence[str], known_models: Mapping[str, str]
+) -> None:
     """Check the whole campaign."""
     for path, name in texts(campaign, "model"):
         if name not in backends:
-            workspace.problems.at_value(
-                campaign, path, "unknown-model", f"there is no model {name!r}",
-                expected="one of " + ", ".join(backends), suggestions=suggest(name, backends),
-            )  # fmt: skip
+            _no_model(workspace, campaign, path, name, backends, known_models)
     _check_locales(workspace, campaign)
     _check_formats(workspace, campaign)
     seen: dict[str, int] = {}
@@ -46,6 +45,30 @@ def check_campaign(workspace: Workspace, campaign: Document, backends: Sequence[
             _check_variants(workspace, campaign, index, template)
             _check_classes(workspace, campaign, index, template)
         _check_rows(workspace, campaign, index)
+
+
+def _no_model(
+    workspace: Workspace,
+    campaign: Document,
+    path: KeyPath,
+    name: str,
+    backends: Sequence[str],
+    known_models: Mapping[str, str],
+) -> None:
+    """Say how a model that exists is installed, or which one was meant."""
+    here = "one of " + ", ".join(backends)
+    if name in known_models:
+        workspace.problems.at_value(
+            campaign, path, "model-not-installed", f"the model {name!r} is not installed here", expected=here,
+            remedy=f"{known_models[name]}; docs/models.md tells it step by step",
+        )  # fmt: skip
+        return
+    more = [known for known in known_models if known not in backends]
+    expected = here + (", or with weights of your own " + ", ".join(more) if more else "")
+    workspace.problems.at_value(
+        campaign, path, "unknown-model", f"there is no model {name!r}", expected=expected,
+        suggestions=suggest(name, [*backends, *more]),
+    )  # fmt: skip
 
 
 def _check_key(

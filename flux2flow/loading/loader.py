@@ -5,8 +5,10 @@ Reads every document first, then checks each alone and against the others, so th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.campaign import Campaign, CampaignBundle, SourceMap
@@ -16,6 +18,8 @@ from flux2flow.loading import entries, rows
 from flux2flow.loading.copy_decks import deck_texts, read_decks
 from flux2flow.loading.kits import check_kit, find_kit
 from flux2flow.loading.models import validate
+from flux2flow.loading.project_file import read_project_file
+from flux2flow.loading.prompt_file import read_prompts
 from flux2flow.loading.slot_values import check_slot_values
 from flux2flow.loading.strings import check_strings
 from flux2flow.loading.templates import check_template, find_template
@@ -23,8 +27,20 @@ from flux2flow.loading.workspace import Place, Workspace, texts
 from flux2flow.project import FileRefusedError, Project, check_relative
 
 
-def load(campaign_path: Path | str, project: Project, *, backends: Sequence[str]) -> CampaignBundle:
-    """Load a campaign with everything it refers to; raise SpecError with every problem of every file."""
+def load(
+    campaign_path: Path | str,
+    project: Project,
+    *,
+    backends: Sequence[str],
+    known_models: Mapping[str, str] = MappingProxyType({}),
+    licences: Collection[str] = (),
+    prompts: bool = True,
+) -> CampaignBundle:
+    """Load a campaign with everything it refers to; raise SpecError with every problem of every file.
+
+    `known_models` says of a model that is not installed how to get it; `licences` are the names that a project may
+    accept. Without `prompts`, the campaign's prompt file stays unread.
+    """
     try:
         place = Place("project", project.relative(campaign_path))
     except FileRefusedError as error:
@@ -45,11 +61,13 @@ def load(campaign_path: Path | str, project: Project, *, backends: Sequence[str]
     for name, document in workspace.templates.items():
         check_template(workspace, document, name)
     if workspace.campaign is not None:
-        entries.check_campaign(workspace, workspace.campaign, backends)
+        entries.check_campaign(workspace, workspace.campaign, backends, known_models)
     check_strings(workspace)
     check_slot_values(workspace)
+    book = read_prompts(workspace) if prompts else None
+    read_project_file(project, licences, workspace.problems)
     workspace.problems.raise_any()
-    return _bundle(workspace, campaign, kit, templates)
+    return replace(_bundle(workspace, campaign, kit, templates), prompts=book)
 
 
 def _read_all(workspace: Workspace) -> Campaign | None:

@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.campaign import Campaign
+from flux2flow.domain.project_file import ProjectFile
 from flux2flow.domain.template import Template
+from flux2flow.domain.upsampled import PromptFile
 from flux2flow.loading.formats import FormatFile
 
-KINDS = ("campaign", "template", "brand_kit", "copy", "format")
+KINDS = ("campaign", "template", "brand_kit", "copy", "format", "project", "prompts")
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 _MODELS: dict[str, tuple[type[BaseModel], str]] = {
@@ -22,6 +24,8 @@ _MODELS: dict[str, tuple[type[BaseModel], str]] = {
     "template": (Template, "flux2flow template"),
     "brand_kit": (BrandKit, "flux2flow brand kit"),
     "format": (FormatFile, "flux2flow formats of one platform"),
+    "project": (ProjectFile, "flux2flow project"),
+    "prompts": (PromptFile, "flux2flow upsampled prompts"),
 }
 
 

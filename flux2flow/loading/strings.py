@@ -20,7 +20,7 @@ _BRAND: Names = {"id": None, "name": None}
 
 TEMPLATE_STRINGS = (
     ("slots", "*", "caption"), ("slots", "*", "default"),
-    *(("plate", key) for key in ("scene", "style", "composition", "camera", "words")),
+    *(("plate", key) for key in ("scene", "style", "composition", "camera", "words", "negative")),
     ("plate", "subjects", "*"), ("plate", "palette", "*"), ("plate", "lighting", "description"),
     *(("layers", "*", key) for key in ("text", "button", "picture", "when", "label", "value", "highlight")),
     *(("layers", "*", key) for key in COLOR_KEYS),

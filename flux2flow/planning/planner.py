@@ -12,7 +12,7 @@ from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.format import AspectClass
 from flux2flow.domain.measures import Insets
 from flux2flow.domain.plan import PLAN_FORMAT_VERSION, Plan, PlannedPlate, PlanNote
-from flux2flow.domain.plate import BackendLimits, CompositionSide
+from flux2flow.domain.plate import BackendLimits, CompositionSide, PlateRequest
 from flux2flow.domain.scene import ContactShadow, PlateLayer, Scene, TextDirection
 from flux2flow.planning.boxes import Frame, frame
 from flux2flow.planning.expansion import Target, expand
@@ -22,6 +22,7 @@ from flux2flow.planning.problems import Problems
 from flux2flow.planning.prompts import Brief, opposite
 from flux2flow.planning.references import ChosenReferences
 from flux2flow.planning.selection import Only, select
+from flux2flow.planning.upsampling import with_prompts
 from flux2flow.planning.values import Evaluation, Values
 
 PLATE_LAYER = "plate"
@@ -39,7 +40,11 @@ def plan(bundle: CampaignBundle, limits: BackendLimits, only: Only | None = None
         groups.setdefault((target.stem, target.aspect_class), []).append(target)
     for targets in groups.values():
         drafting.add(targets)
+    _check_sampling(bundle, limits, problems)
     problems.raise_any()
+    plates, prompt_notes = drafting.plates, list[PlanNote]()
+    if bundle.prompts is not None:
+        plates, prompt_notes = with_prompts(plates, bundle.prompts, limits)
     order = {target.id: number for number, target in enumerate(target for group in groups.values() for target in group)}
     made = Plan(
         format_version=PLAN_FORMAT_VERSION,
@@ -51,10 +56,10 @@ def plan(bundle: CampaignBundle, limits: BackendLimits, only: Only | None = None
         seed=bundle.campaign.seed,
         fonts=bundle.fonts,
         formats=tuple({target.format.id: target.format for group in groups.values() for target in group}.values()),
-        plates=tuple(drafting.plates),
+        plates=tuple(plates),
         scenes=tuple(sorted(drafting.scenes, key=lambda scene: order[scene.id])),
         forbidden_words=bundle.brand_kit.words.forbidden,
-        notes=tuple(dict.fromkeys((*_campaign_notes(bundle), *drafting.notes))),
+        notes=tuple(dict.fromkeys((*_campaign_notes(bundle), *drafting.notes, *prompt_notes))),
     )
     return select(made, only) if only else made
 
@@ -67,6 +72,17 @@ def _campaign_notes(bundle: CampaignBundle) -> list[PlanNote]:
         f"rows have no 'id' column: they are told apart by {column!r}, the first without repetition; seeds hang on it"
     )
     return [PlanNote("row-key", message)]
+
+
+def _check_sampling(bundle: CampaignBundle, limits: BackendLimits, problems: Problems) -> None:
+    """Note steps and guidance that the model does not let anybody choose."""
+    asked = bundle.campaign.sampling
+    if limits.fixed_sampling:
+        for key in ("steps", "guidance"):
+            if (value := getattr(asked, key)) is not None:
+                message = f"{limits.name} is distilled for its own steps and guidance: {key} cannot be {value:g}"
+                remedy = "remove it, or choose a base model, which lets it be set"
+                problems.add(("campaign", ("sampling", key)), "fixed-sampling", message, remedy=remedy)
 
 
 @dataclass
@@ -121,6 +137,8 @@ class _Drafting:
             self.plates.append(PlannedPlate(id, *key, first.aspect_class, side, request, tuple(served[side])))
             self._plate_notes(id, first, targets, shape, references, changes)
             self.notes += [PlanNote("prompt-shortened", what, id) for what in shortened]
+            if said.negative:
+                self._negative_note(request)
             if swapped:
                 message = (
                     f"right-to-left mirrors the composition, and a product is painted: a second plate, side {side}"
@@ -131,6 +149,19 @@ class _Drafting:
                 f"{_count(mirrored, 'right-to-left scene')} mirrored from the same plate: no product is painted in it"
             )
             self.notes.append(PlanNote("flip", message, ids["ltr"]))
+
+    def _negative_note(self, request: PlateRequest) -> None:
+        """Say once where things named under `negative:` have no effect."""
+        if request.negative_prompt is None:
+            message = (
+                f"backend {self.limits.name} takes no negative prompt: what stands under 'negative:' has no effect"
+            )
+            self.notes.append(PlanNote("negative-prompt", message))
+        elif request.guidance is not None and request.guidance <= 1:
+            message = (
+                f"what stands under 'negative:' needs guidance above 1 to have an effect: it is {request.guidance:g}"
+            )
+            self.notes.append(PlanNote("negative-prompt", message))
 
     def _geometry(self, targets: Sequence[Target]) -> PlateGeometry | None:
         """Find the geometry of a plate; rows and variants share it."""

@@ -32,7 +32,7 @@ from flux2flow.planning.problems import Place, Problems
 from flux2flow.planning.prompts import Brief, compile_prompt, free_side
 from flux2flow.planning.references import ChosenReferences, choose
 from flux2flow.planning.values import Values
-from flux2flow.planning.wording import positive
+from flux2flow.planning.wording import negations, positive
 
 _FOCAL_ACROSS: Mapping[CompositionSide, float] = {"start": 0.28, "center": 0.5, "end": 0.72}
 ENLARGEMENT_NOTED = 2.0
@@ -188,12 +188,27 @@ class PlateBriefs:
                 isinstance(layer, PictureSpec) and layer.stands and layer.id in target.template.layout[kind].boxes
                 for layer in target.template.layers
             ),
+            negative=self._negative(target, values),
         )
         return (
             brief,
             choose(self.bundle, target, values, self.limits, words, self.problems),
             tuple(dict.fromkeys(changes)),
         )
+
+    def _negative(self, target: Target, values: Values) -> str:
+        """Join what the template and the campaign keep out of the picture; each thing is named, not negated."""
+        place = target.template_place("plate", "negative")
+        own = self.problems.render(place, target.template.plate.negative, values.context) or ""
+        both: tuple[tuple[Place, str], ...] = (
+            (place, own), (("campaign", ("negative",)), self.bundle.campaign.negative),
+        )  # fmt: skip
+        for where, text in both:
+            for refused in negations(text):
+                message = f"{refused.words!r} in {text!r}: a negative prompt names what it keeps out"
+                remedy = "name the thing itself: 'text, watermark' rather than 'no text, no watermark'"
+                self.problems.add(where, "negated-negative", message, remedy=remedy)
+        return ", ".join(said for _, text in both if (said := " ".join(text.split()).strip(" ,.")))
 
     def _palette(self, target: Target, values: Values) -> list[PaletteColor]:
         colors = []
@@ -220,6 +235,9 @@ class PlateBriefs:
             seed=plate_seed(self.bundle.campaign.seed, target, side),
             references=references.chosen,
             direction=Direction(brief.palette, shape.quiet, shape.focal, shape.ground, azimuth, elevation),
+            steps=self.bundle.campaign.sampling.steps,
+            guidance=self.bundle.campaign.sampling.guidance,
+            negative_prompt=(brief.negative or None) if self.limits.negative_prompts else None,
         )
         return request, tuple(f"{clause}: backend {self.limits.name} reads about {room} tokens" for clause in shortened)
 

@@ -66,6 +66,8 @@ class Brief:
     words: str
     set_exactly: bool
     """Whether a product is set on the painted floor afterwards, so that the floor stays free."""
+    negative: str = ""
+    """What the picture should not hold: no part of the prompt, but of what is handed over beside it."""
 
     def mirrored(self) -> Brief:
         """Give the brief of the mirrored composition: sides in words and the light change places."""
@@ -78,6 +80,7 @@ class Brief:
             azimuth=-self.azimuth,
             composition=sides_swapped(self.composition),
             camera=sides_swapped(self.camera),
+            negative=sides_swapped(self.negative),
         )
 
 

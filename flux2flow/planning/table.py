@@ -38,13 +38,17 @@ class PlateRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanTotals:
-    """Counts of a plan; `reuse` is scenes per plate, `flips` scenes that take their plate mirrored."""
+    """Counts of a plan; `reuse` is scenes per plate, `flips` scenes that take their plate mirrored.
+
+    `upsampled` counts the plates whose prompt a language model wrote.
+    """
 
     plates: int
     scenes: int
     reuse: float
     megapixels: float
     flips: int
+    upsampled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def table(plan: Plan) -> PlanTable:
         reuse=scenes / len(rows) if rows else 0.0,
         megapixels=sum(row.megapixels for row in rows),
         flips=sum(scene.plate.flip for scene in plan.scenes),
+        upsampled=sum(plate.original_prompt is not None for plate in plan.plates),
     )
     return PlanTable(rows, totals)
 

@@ -80,6 +80,15 @@ def positive(text: str) -> Positive:
     return Positive(unquoted, tuple(changes), refused)
 
 
+def negations(text: str) -> tuple[Refused, ...]:
+    """Find the negating words of a list of things to keep out, where each would say its opposite."""
+    return tuple(
+        Refused(_with_next_word(text, match), match.start())
+        for match in _NEGATIVE.finditer(text)
+        if not _NUMBER_SIGN.match(text, match.start())
+    )
+
+
 def sides_swapped(text: str) -> str:
     """Give the same prose for the mirrored composition: left and right change places."""
 

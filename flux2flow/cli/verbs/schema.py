@@ -10,7 +10,7 @@ import click
 from flux2flow.cli.console import console, shown_path
 from flux2flow.cli.text import visible
 
-KINDS = ("campaign", "template", "brand_kit", "copy", "format")
+KINDS = ("campaign", "template", "brand_kit", "copy", "format", "project", "prompts")
 
 
 @click.command(short_help="Let an editor complete the YAML.")
