@@ -7,7 +7,8 @@ EngineError
 ├── ManifestError           model.json of a model folder is missing, wrong or of a newer version
 ├── ReferencePictureError   a reference picture breaks the preparation rules
 ├── SizeError               an output size the model cannot paint
-└── RequestError            prompts, seeds, references and steps do not fit together
+├── RequestError            prompts, seeds, references and steps do not fit together
+└── NoRoomError             a part of the model, or a picture, needs more memory than the device has free
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class SizeError(EngineError):
 
 class RequestError(EngineError):
     """Say which arguments of one call contradict each other."""
+
+
+class NoRoomError(EngineError):
+    """Say what needs how much memory, and how much there is."""
 
 
 def _listed(names: tuple[str, ...]) -> str:

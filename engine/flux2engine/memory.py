@@ -1,12 +1,25 @@
-"""Where, in which dtype and on how many threads a model computes. Knows no model."""
+"""Where, in which dtype and on how many threads a model computes, and whether its parts fit there together.
+
+Knows sizes in bytes; no model.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import torch
+
+Residency = Literal["resident", "staged"]
+
+# What weights may take of a device's free memory; the rest is for activations. A 2048 × 2048 decode needs 4 GiB in fp32
+# beside 16 GB of klein 4B, ten references on dev 11 GB beside 64 GB.
+WEIGHTS_SHARE = 0.75
+_MEMORY_FACTS = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,30 @@ def choose_placement(device: str | None = None) -> Placement:
     return Placement(torch.device(name), torch.bfloat16 if name.startswith("cuda") else torch.float32)
 
 
+def choose_residency(total_bytes: int, free: int | None) -> Residency:
+    """Keep every part on the device where they fit together with room to work; else one after the other."""
+    return "resident" if free is None or total_bytes <= WEIGHTS_SHARE * free else "staged"
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return how much memory a device has left; None where the system does not say."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    try:
+        # Memory that files occupy can be taken; "free" alone would leave it out.
+        lines = _MEMORY_FACTS.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return _free_pages()
+
+
+def release_cached(device: torch.device) -> None:
+    """Give memory that torch keeps for later back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 @contextmanager
 def fixed_threads(threads: int) -> Iterator[None]:
     """Compute with so many CPU threads inside: another number adds in another order and gives other last bits."""
@@ -32,6 +69,13 @@ def fixed_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _free_pages() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
 
 
 def _best_device() -> str:

@@ -6,9 +6,11 @@ computes. Knows nothing of prompts or sampling.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from tokenizers import Tokenizer
@@ -22,7 +24,10 @@ from flux2engine.text_encoder import Qwen3FormEncoder
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import AutoencoderConfig, ModelVariant, TinyAutoencoderConfig
 from flux2engine.weights.official import load_module, load_transformer
-from flux2engine.weights.safetensors_file import write_tensors
+from flux2engine.weights.safetensors_file import read_header, write_tensors
+
+PartName = Literal["text_encoder", "transformer", "autoencoder"]
+PARTS: tuple[PartName, ...] = ("text_encoder", "transformer", "autoencoder")
 
 _TEACHER = TinyAutoencoderConfig(widths=(64, 64, 64, 64), decoder_blocks=(3, 3, 3, 1), encoder_blocks=(3, 3, 3, 1))
 
@@ -42,22 +47,66 @@ class LoadedModel:
 
 def load_model(folder: Path, placement: Placement) -> LoadedModel:
     """Load a model folder onto a device; the autoencoder and the text encoder compute in fp32."""
-    manifest = read_manifest(folder)
-    variant = resolve_variant(manifest)
-    files = manifest.files
-    transformer = Flux2Transformer(variant.transformer)
-    autoencoder = build_autoencoder(variant.autoencoder)
-    text_encoder = _text_encoder(manifest, variant, _tokenizer(folder / files.tokenizer))
-    load_transformer(transformer, folder / files.transformer)
-    load_module(autoencoder, folder / files.autoencoder)
-    load_module(text_encoder, folder / files.text_encoder)
+    parts = FolderParts(folder)
     return LoadedModel(
-        variant=variant,
-        transformer=_ready(transformer.to(placement.device, placement.dtype)),
-        autoencoder=_ready(_channels_last(autoencoder.to(placement.device))),
-        text_encoder=_ready(text_encoder.to(placement.device)),
-        digest=folder_digest(folder),
+        variant=parts.variant,
+        transformer=parts.load_transformer(placement)[0],
+        autoencoder=parts.load_autoencoder(placement)[0],
+        text_encoder=parts.load_text_encoder(placement)[0],
+        digest=parts.digest,
     )
+
+
+class FolderParts:
+    """Load the parts of a model folder one by one; `digest` is taken over its files where none is given."""
+
+    def __init__(self, folder: Path, digest: str = "") -> None:
+        self._folder = folder
+        self._manifest = read_manifest(folder)
+        self.variant = resolve_variant(self._manifest)
+        self._digest = digest
+
+    @property
+    def digest(self) -> str:
+        """The digest over the manifest, the weights and the tokenizer."""
+        self._digest = self._digest or folder_digest(self._folder)
+        return self._digest
+
+    def digests(self) -> Mapping[PartName, str]:
+        """Return the folder's digest for each part: they ship together."""
+        return dict.fromkeys(PARTS, self.digest)
+
+    def sizes(self, placement: Placement) -> Mapping[PartName, int]:
+        """Count the values of each file in the dtype that computes; only headers are read."""
+        files = self._manifest.files
+        fp32 = torch.float32.itemsize
+        return {
+            "text_encoder": self._values(files.text_encoder) * fp32,
+            "transformer": self._values(files.transformer) * placement.dtype.itemsize,
+            "autoencoder": self._values(files.autoencoder) * fp32,
+        }
+
+    def load_text_encoder(self, placement: Placement) -> tuple[Qwen3FormEncoder, int]:
+        """Load the text encoder and its tokenizer; it computes in fp32."""
+        tokenizer = _tokenizer(self._folder / self._manifest.files.tokenizer)
+        encoder = _text_encoder(self._manifest, self.variant, tokenizer)
+        load_module(encoder, self._folder / self._manifest.files.text_encoder)
+        return _counted(_ready(encoder.to(placement.device)))
+
+    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
+        """Load the transformer in the dtype that computes."""
+        transformer = Flux2Transformer(self.variant.transformer)
+        load_transformer(transformer, self._folder / self._manifest.files.transformer)
+        return _counted(_ready(transformer.to(placement.device, placement.dtype)))
+
+    def load_autoencoder(self, placement: Placement) -> tuple[AutoencoderKLFlux2 | TinyAutoencoder, int]:
+        """Load the autoencoder; it computes in fp32."""
+        autoencoder = build_autoencoder(self.variant.autoencoder)
+        load_module(autoencoder, self._folder / self._manifest.files.autoencoder)
+        return _counted(_ready(_channels_last(autoencoder.to(placement.device))))
+
+    def _values(self, name: str) -> int:
+        return sum(math.prod(entry.shape) for entry in read_header(self._folder / name).entries)
 
 
 def save_model(
@@ -92,6 +141,10 @@ def load_teacher(folder: Path) -> TinyAutoencoder:
     load_module(teacher.encoder, folder / "taef2_encoder.safetensors")
     load_module(teacher.decoder, folder / "taef2_decoder.safetensors")
     return _ready(teacher)
+
+
+def _counted(module: Module) -> tuple[Module, int]:
+    return module, sum(tensor.nbytes for tensor in module.state_dict().values())
 
 
 def _ready(module: Module) -> Module:

@@ -1,0 +1,244 @@
+"""A model's files → its three parts on a device, each loaded when it is asked for, counted in bytes, and let go.
+
+Decides what is resident when; knows nothing of prompts or pictures. `accelerate` is not used: its hooks move a part in
+and out with every call, which is what phases exist to avoid; building on the meta device is torch's own, and the loader
+counts every byte that it writes.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import torch
+
+from flux2engine.autoencoder import Autoencoder, AutoencoderKLFlux2
+from flux2engine.errors import ManifestError, NoRoomError
+from flux2engine.library import Component, InstalledModel
+from flux2engine.memory import Placement, Residency, choose_residency, free_bytes, release_cached
+from flux2engine.model_folder import PARTS, PartName
+from flux2engine.text_encoder import TextEncoder
+from flux2engine.transformer import Flux2Transformer
+from flux2engine.variants import AutoencoderConfig, ModelVariant, TextEncoderConfig, TransformerConfig
+
+if TYPE_CHECKING:
+    from flux2engine.weights.checkpoint import Checkpoint
+    from flux2engine.weights.identify import Identified
+
+Part = PartName
+
+Loaded = TypeVar("Loaded")
+
+
+class PartSource(Protocol):
+    """Where a model's parts come from."""
+
+    variant: ModelVariant
+
+    def digests(self) -> Mapping[Part, str]:
+        """Name the bytes of each part; equal digests give equal tensors."""
+        ...
+
+    def sizes(self, placement: Placement) -> Mapping[Part, int]:
+        """Return about how many bytes each part takes where it computes; no weights are read."""
+        ...
+
+    def load_text_encoder(self, placement: Placement) -> tuple[TextEncoder, int]:
+        """Load it; return it with the bytes written to the device."""
+        ...
+
+    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
+        """Load it; return it with the bytes written to the device."""
+        ...
+
+    def load_autoencoder(self, placement: Placement) -> tuple[Autoencoder, int]:
+        """Load it; return it with the bytes written to the device."""
+        ...
+
+
+class Stages:
+    """Hold the parts of one model that are on the device now.
+
+    Resident, a part stays once it is loaded. Staged, the text encoder and the transformer never meet there, and
+    `finished` lets a part go. The autoencoder stays in both: it encodes references before and decodes pictures after
+    the transformer, is a fiftieth of its size, and would otherwise be read twice.
+    """
+
+    def __init__(
+        self,
+        source: PartSource,
+        placement: Placement,
+        residency: Residency | None = None,
+        free: Callable[[torch.device], int | None] = free_bytes,
+    ) -> None:
+        self.source = source
+        self.placement = placement
+        self._free = free
+        self._sizes = source.sizes(placement)
+        self.residency = residency or choose_residency(sum(self._sizes.values()), free(placement.device))
+        self._held: dict[Part, Any] = {}
+        self._moved: dict[Part, int] = dict.fromkeys(PARTS, 0)
+        self._loads: dict[Part, int] = dict.fromkeys(PARTS, 0)
+
+    @property
+    def variant(self) -> ModelVariant:
+        """The model's row of the table, with the shapes of the files."""
+        return self.source.variant
+
+    @property
+    def moved(self) -> Mapping[Part, int]:
+        """Bytes written to the device so far, by part."""
+        return MappingProxyType(self._moved)
+
+    @property
+    def loads(self) -> Mapping[Part, int]:
+        """How often each part was loaded so far."""
+        return MappingProxyType(self._loads)
+
+    def holds(self, part: Part) -> bool:
+        """Whether a part is on the device now."""
+        return part in self._held
+
+    def text_encoder(self) -> TextEncoder:
+        """Return the text encoder, loaded where it is not held."""
+        return self._part("text_encoder", self.source.load_text_encoder)
+
+    def transformer(self) -> Flux2Transformer:
+        """Return the transformer, loaded where it is not held."""
+        return self._part("transformer", self.source.load_transformer)
+
+    def autoencoder(self) -> Autoencoder:
+        """Return the autoencoder, loaded where it is not held."""
+        return self._part("autoencoder", self.source.load_autoencoder)
+
+    def finished(self, part: Part) -> None:
+        """Say that a phase needs the part no longer: staged, it is let go."""
+        if self.residency == "staged" and part != "autoencoder":
+            self._release(part)
+
+    def release(self) -> None:
+        """Let go of every part."""
+        for part in tuple(self._held):
+            self._release(part)
+
+    def _part(self, part: Part, load: Callable[[Placement], tuple[Loaded, int]]) -> Loaded:
+        if part not in self._held:
+            if part != "autoencoder":
+                for other in ("text_encoder", "transformer"):
+                    self.finished(other)  # type: ignore[arg-type]
+            self._require_room(part)
+            self._held[part], moved = load(self.placement)
+            self._moved[part] += moved
+            self._loads[part] += 1
+        held: Loaded = self._held[part]
+        return held
+
+    def _release(self, part: Part) -> None:
+        if self._held.pop(part, None) is not None:
+            gc.collect()  # modules of transformers refer to themselves
+            release_cached(self.placement.device)
+
+    def _require_room(self, part: Part) -> None:
+        free, size = self._free(self.placement.device), self._sizes[part]
+        if free is not None and size > free:
+            raise NoRoomError(
+                f"the {part.replace('_', ' ')} of {self.variant.name} takes {size / 1e9:.1f} GB in"
+                f" {_name(self.placement.dtype)}, and {self.placement.device} has {free / 1e9:.1f} GB free"
+            )
+
+
+class InstalledParts:
+    """Load the parts of a model of the library; the header of each file is read when its part is asked for."""
+
+    def __init__(self, model: InstalledModel) -> None:
+        if model.missing or model.autoencoder is None or model.text_encoder is None:
+            raise ManifestError(f"{model.name} lacks {', '.join(model.missing)}")
+        self.variant = model.variant
+        self._transformer, self._autoencoder, self._text_encoder = model.transformer, model.autoencoder, model.text_encoder
+
+    def digests(self) -> Mapping[Part, str]:
+        """Return the digests of the records."""
+        return {
+            "text_encoder": self._text_encoder.digest,
+            "transformer": self._transformer.digest,
+            "autoencoder": self._autoencoder.digest,
+        }
+
+    def sizes(self, placement: Placement) -> Mapping[Part, int]:
+        """Count parameters in the dtype that computes; the autoencoder as if in fp32, which is most."""
+        return {
+            "text_encoder": text_encoder_parameters(self.variant.text_encoder) * placement.dtype.itemsize,
+            "transformer": self._transformer.parameters * placement.dtype.itemsize,
+            "autoencoder": self._autoencoder.parameters * torch.float32.itemsize,
+        }
+
+    def load_text_encoder(self, placement: Placement) -> tuple[TextEncoder, int]:
+        """Load the layers up to the last tap."""
+        from flux2engine.language_model import load_text_encoder
+
+        checkpoint, found = _opened(self._text_encoder)
+        if self._text_encoder.tokenizer is None:
+            raise ManifestError(f"the text encoder {self._text_encoder.name} was imported without a tokenizer")
+        config = self.variant.text_encoder
+        encoder = load_text_encoder(
+            checkpoint,
+            found,
+            Path(self._text_encoder.tokenizer.path),
+            placement.device,
+            placement.dtype,
+            config.taps,
+            config.tokens,
+        )
+        return encoder, encoder.bytes_moved
+
+    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
+        """Load the transformer in the dtype that computes."""
+        from flux2engine.weights.loading import load_weights
+
+        checkpoint, found = _opened(self._transformer)
+        assert isinstance(found.shape, TransformerConfig)
+        with torch.device("meta"):
+            module = Flux2Transformer(found.shape)
+        moved = load_weights(module, checkpoint, found, placement.device, placement.dtype)
+        return module.eval().requires_grad_(False), moved
+
+    def load_autoencoder(self, placement: Placement) -> tuple[Autoencoder, int]:
+        """Load the autoencoder: in fp32 where the file is, as the reference implementation decodes."""
+        from flux2engine.weights.loading import load_weights
+
+        checkpoint, found = _opened(self._autoencoder)
+        assert isinstance(found.shape, AutoencoderConfig)
+        with torch.device("meta"):
+            module = AutoencoderKLFlux2(found.shape)
+        moved = load_weights(module, checkpoint, found, placement.device, autoencoder_dtype(checkpoint, placement))
+        module = module.eval().requires_grad_(False)
+        # Convolutions are faster so (engine/README.md); nothing is written to the device a second time.
+        return module.to(memory_format=torch.channels_last), moved  # type: ignore[call-overload]
+
+
+def autoencoder_dtype(checkpoint: Checkpoint, placement: Placement) -> torch.dtype:
+    """Return fp32 on a CPU and for fp32 files, whose publisher decodes in fp32; else the placement's dtype."""
+    wide = any(form.dtype == torch.float32 for name, form in checkpoint.forms.items() if name.endswith("conv_out.weight"))
+    return torch.float32 if wide or placement.device.type == "cpu" else placement.dtype
+
+
+def text_encoder_parameters(config: TextEncoderConfig) -> int:
+    """Count the parameters that are loaded: the embeddings and the layers up to the last tap."""
+    projections = 2 * config.head_dim * (config.heads + config.key_value_heads)
+    layer = config.hidden_size * (projections + 3 * config.feed_forward_size)  # norms are a ten-thousandth
+    return config.vocabulary * config.hidden_size + max(config.taps) * layer
+
+
+def _opened(component: Component) -> tuple[Checkpoint, Identified]:
+    from flux2engine.weights.checkpoint import open_checkpoint
+    from flux2engine.weights.identify import identify
+
+    checkpoint = open_checkpoint(Path(component.source))
+    return checkpoint, identify(checkpoint, component.config or None)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
