@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flux2engine import latents as packing
 from flux2engine.variants import TOKEN_CHANNELS, AutoencoderConfig, TinyAutoencoderConfig
 
 NORM_EPSILON = 1e-6
 # Attention in the middle runs in slices of queries: its one head of 512 channels is too wide for most fast kernels,
 # and the whole matrix takes 16 GiB at 2048 × 2048.
 QUERY_SLICE = 4096
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 
 
 class LatentStatistics(nn.Module):
@@ -47,6 +52,20 @@ class Autoencoder(Protocol):
     def decode(self, latents: Tensor) -> Tensor:
         """Turn raw latents into pixels around [0, 1], not clamped."""
         ...
+
+
+@torch.no_grad()
+def decode_latents(autoencoder: Autoencoder, packed: Tensor) -> Tensor:
+    """Turn normalised packed latents (B, 128, h, w) into pixels (B, 3, H, W) in [0, 1]."""
+    statistics = autoencoder.bn
+    raw = packing.unpatchify(packing.denormalise(packed, statistics.running_mean, statistics.running_var))
+    return autoencoder.decode(raw).float().clamp(0, 1)
+
+
+def quantise(pixels: Tensor) -> tuple[Pixels, ...]:
+    """Turn pixels (B, 3, H, W) in [0, 1] into pictures (H, W, 3) of bytes."""
+    rounded = pixels.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return tuple(item.contiguous().numpy() for item in rounded.cpu())
 
 
 class AutoencoderKLFlux2(nn.Module):

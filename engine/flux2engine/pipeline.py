@@ -10,29 +10,40 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
 
 from flux2engine import latents
-from flux2engine.autoencoder import Autoencoder
-from flux2engine.errors import RequestError, SizeError
-from flux2engine.latents import ReferenceTokens
+from flux2engine.autoencoder import Autoencoder, Pixels, decode_latents, quantise
+from flux2engine.errors import RequestError
+from flux2engine.key_values import KeyValueStore, ReferenceKeyValues, reference_set_key
 from flux2engine.memory import choose_placement
 from flux2engine.model_folder import load_model
-from flux2engine.references import WHITE, ReferenceLimits, encode_references
-from flux2engine.sampler import Conditions, sample
+from flux2engine.references import (
+    WHITE,
+    ReferenceLimits,
+    assemble,
+    encode_picture,
+    picture_bytes,
+    prepare_references,
+)
+from flux2engine.sampler import (
+    Conditions,
+    check_size,
+    conditions_for,
+    reference_key_values,
+    sample,
+    steps_and_guidance,
+    unconditional_texts,
+)
 from flux2engine.schedule import sampling_times
-from flux2engine.text_encoder import TextEmbeddings, TextEncoder
+from flux2engine.text_encoder import TextEncoder
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import PIXELS_PER_TOKEN, ModelVariant
 
-MIN_SIDE = 64
-MAX_ASPECT = 8
-
-Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
+# Four references of a megapixel in klein 9B-KV.
+KEY_VALUE_BYTES = 8 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -58,13 +69,16 @@ class Flux2Pipeline:
         variant: ModelVariant,
         weights_digest: str = "",
         matte: tuple[int, int, int] = WHITE,
+        key_values: KeyValueStore | None = None,
     ) -> None:
+        """Join the parts; `key_values` outlives the calls, and keeps references for models that allow it."""
         self.transformer = transformer
         self.autoencoder = autoencoder
         self.text_encoder = text_encoder
         self.variant = variant
         self.weights_digest = weights_digest
         self.matte = matte
+        self.key_values = key_values or KeyValueStore(KEY_VALUE_BYTES)
 
     @classmethod
     def from_folder(cls, path: str | Path, device: str | None = None) -> Flux2Pipeline:
@@ -82,9 +96,10 @@ class Flux2Pipeline:
         steps: int | None = None,
         guidance: float | None = None,
         bases: Sequence[Image.Image | None] | None = None,
+        negative_prompts: Sequence[str | None] | None = None,
     ) -> list[Pixels]:
         """Return one picture (height, width, 3) per prompt; see `run`."""
-        *_, last = self.run(prompts, width, height, seeds, references, steps, guidance, bases)
+        *_, last = self.run(prompts, width, height, seeds, references, steps, guidance, bases, negative_prompts)
         return list(last.pixels or ())
 
     def run(
@@ -97,20 +112,28 @@ class Flux2Pipeline:
         steps: int | None = None,
         guidance: float | None = None,
         bases: Sequence[Image.Image | None] | None = None,
+        negative_prompts: Sequence[str | None] | None = None,
     ) -> Iterator[State]:
         """Yield a state per step, the last one with pixels.
 
         One prompt, seed and list of references per picture; a picture of `bases` is edited, which means that it
-        becomes that item's first reference. What does not fit the model is refused here, before anything is computed.
+        becomes that item's first reference. `negative_prompts` are what classifier-free guidance leads away from, None
+        standing for the empty prompt. What does not fit the model is refused here, before anything is computed.
         """
         pictures = _pictures_per_item(len(prompts), references, bases)
         if len(seeds) != len(prompts):
             raise RequestError(f"{len(prompts)} prompts and {len(seeds)} seeds")
+        negatives = [None] * len(prompts) if negative_prompts is None else list(negative_prompts)
+        if len(negatives) != len(prompts):
+            raise RequestError(f"{len(prompts)} prompts and {len(negatives)} negative prompts")
         if not prompts:
             raise RequestError("no prompts")
         check_size(width, height, self.variant.max_pixels)
-        steps, guidance = self._sampling(steps, guidance)
-        return self._run(prompts, width, height, seeds, pictures, steps, guidance)
+        steps, guidance = steps_and_guidance(self.variant, steps, guidance)
+        opposites = unconditional_texts(self.variant, guidance, negatives)
+        limits = ReferenceLimits.of(self.variant, self.matte)
+        prepared = [prepare_references(item, limits) for item in pictures]
+        return self._run(prompts, width, height, seeds, prepared, steps, guidance, opposites)
 
     @torch.no_grad()
     def _run(
@@ -119,84 +142,58 @@ class Flux2Pipeline:
         width: int,
         height: int,
         seeds: Sequence[int],
-        pictures: Sequence[Sequence[Image.Image]],
+        prepared: Sequence[Sequence[Image.Image]],
         steps: int,
         guidance: float,
+        opposites: Sequence[str] | None,
     ) -> Iterator[State]:
-        device = self.transformer.img_in.weight.device
-        variant = self.variant
-        limits = ReferenceLimits(
-            variant.max_references, variant.reference_area_single, variant.reference_area_several, self.matte
-        )
-        references = encode_references(self.autoencoder, pictures, limits, device)
         text = self.text_encoder.encode(prompts)
+        unconditional = None if opposites is None else self._unconditional(opposites)
+        conditions = self._conditions(text.states, prepared, guidance, unconditional)
         grid = height // PIXELS_PER_TOKEN, width // PIXELS_PER_TOKEN
-        noise = torch.cat([latents.noise(seed, *grid) for seed in seeds]).to(device)
-        conditions = self._conditions(text, references, guidance, len(prompts))
+        noise = torch.cat([latents.noise(seed, *grid) for seed in seeds]).to(self._device)
         for state in sample(self.transformer, noise, conditions, sampling_times(steps, grid[0] * grid[1])):
             pixels = quantise(self.decode(state.latents)) if state.step == state.of else None
             yield State(state.step, state.of, state.timestep, state.latents, pixels, text.truncated)
 
-    @torch.no_grad()
     def decode(self, packed: Tensor) -> Tensor:
         """Turn normalised packed latents (B, 128, h, w) into pixels (B, 3, H, W) in [0, 1]."""
-        statistics = self.autoencoder.bn
-        raw = latents.unpatchify(latents.denormalise(packed, statistics.running_mean, statistics.running_var))
-        return self.autoencoder.decode(raw).float().clamp(0, 1)
+        return decode_latents(self.autoencoder, packed)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.transformer.img_in.weight.device
+
+    def _unconditional(self, texts: Sequence[str]) -> Tensor:
+        """Encode each different text once; return the states of every item."""
+        distinct = list(dict.fromkeys(texts))
+        states = self.text_encoder.encode(distinct).states
+        return states[[distinct.index(text) for text in texts]]
 
     def _conditions(
-        self, text: TextEmbeddings, references: ReferenceTokens | None, guidance: float, batch: int
+        self, text: Tensor, prepared: Sequence[Sequence[Image.Image]], guidance: float, unconditional: Tensor | None
     ) -> Conditions:
-        kind = self.variant.guidance_kind
-        unconditional = None
-        if kind == "classifier-free" and guidance > 1.0:
-            unconditional = self.text_encoder.encode([""]).states.expand(batch, -1, -1)
-        return Conditions(
-            text=text.states,
-            references=references,
-            embedded_guidance=guidance if kind == "embedded" else None,
-            unconditional_text=unconditional,
-            guidance_scale=guidance,
-            round_timesteps=self.variant.round_timesteps,
-        )
+        if self.variant.cached_references:
+            kept = [self._key_values(item) if item else None for item in prepared]
+            return conditions_for(self.variant, text, None, guidance, unconditional, kept)
+        distinct = {picture_bytes(picture): picture for item in prepared for picture in item}
+        packed = {key: self._encoded(picture) for key, picture in distinct.items()}
+        references = assemble([[packed[picture_bytes(picture)] for picture in item] for item in prepared])
+        return conditions_for(self.variant, text, references, guidance, unconditional)
 
-    def _sampling(self, steps: int | None, guidance: float | None) -> tuple[int, float]:
-        variant = self.variant
-        chosen = (
-            variant.default_steps if steps is None else steps,
-            variant.default_guidance if guidance is None else guidance,
-        )
-        if variant.fixed_sampling and chosen != (variant.default_steps, variant.default_guidance):
-            raise RequestError(
-                f"{variant.name} is distilled for {variant.default_steps} steps at guidance {variant.default_guidance}"
-            )
-        if chosen[0] < 1:
-            raise RequestError(f"steps must be at least 1, got {chosen[0]}")
-        if chosen[1] < 1.0:
-            raise RequestError(f"guidance must be at least 1, got {chosen[1]}")
-        return chosen
+    def _encoded(self, picture: Image.Image) -> Tensor:
+        return encode_picture(self.autoencoder, picture, self._device)
 
-
-def quantise(pixels: Tensor) -> tuple[Pixels, ...]:
-    """Turn pixels (B, 3, H, W) in [0, 1] into pictures (H, W, 3) of bytes."""
-    rounded = pixels.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    return tuple(item.contiguous().numpy() for item in rounded.cpu())
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise SizeError unless a picture of this size can be painted."""
-    multiple = PIXELS_PER_TOKEN
-    if width % multiple or height % multiple:
-        nearest = tuple(max(round(side / multiple), MIN_SIDE // multiple) * multiple for side in (width, height))
-        raise SizeError(
-            f"{width} × {height} px: both sides must be multiples of {multiple}; nearest is {nearest[0]} × {nearest[1]}"
-        )
-    if min(width, height) < MIN_SIDE:
-        raise SizeError(f"{width} × {height} px: both sides must be at least {MIN_SIDE} px")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise SizeError(f"{width} × {height} px is more extreme than {MAX_ASPECT}:1; paint wider and crop")
-    if width * height > max_pixels:
-        raise SizeError(f"{width} × {height} px is more than the {max_pixels} pixels this model paints")
+    def _key_values(self, prepared: Sequence[Image.Image]) -> ReferenceKeyValues:
+        """Return what one set of references leaves behind; it is encoded only if that is not kept."""
+        dtype = self.transformer.img_in.weight.dtype
+        key = reference_set_key([picture_bytes(picture) for picture in prepared], self.weights_digest, dtype)
+        kept = self.key_values.get(key)
+        if kept is None:
+            references = assemble([[self._encoded(picture) for picture in prepared]])
+            assert references is not None  # a set has at least one picture
+            kept = reference_key_values(self.transformer, references, key, self.key_values)
+        return kept
 
 
 def _pictures_per_item(

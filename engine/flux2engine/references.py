@@ -1,11 +1,13 @@
 """Reference pictures → tokens and position ids the transformer can attend to, by the official preparation rules.
 
 RGB, at least 64 px and at most 8:1, shrunk (never enlarged) to an area, cropped to multiples of 16 around the centre.
-Knows nothing of prompts or sampling.
+Three steps that can be taken apart and kept: prepare, encode one picture, assemble a batch. Knows nothing of prompts or
+sampling.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,7 @@ from flux2engine import latents
 from flux2engine.autoencoder import Autoencoder
 from flux2engine.errors import ReferencePictureError, RequestError
 from flux2engine.latents import ReferenceTokens
-from flux2engine.variants import PIXELS_PER_TOKEN, TOKEN_CHANNELS
+from flux2engine.variants import PIXELS_PER_TOKEN, TOKEN_CHANNELS, ModelVariant
 
 MIN_SIDE = 64
 MAX_ASPECT = 8
@@ -35,6 +37,11 @@ class ReferenceLimits:
     area_several: int
     matte: tuple[int, int, int] = WHITE  # what stands behind transparent pixels
 
+    @classmethod
+    def of(cls, variant: ModelVariant, matte: tuple[int, int, int] = WHITE) -> ReferenceLimits:
+        """Return what a model takes."""
+        return cls(variant.max_references, variant.reference_area_single, variant.reference_area_several, matte)
+
 
 def prepare_references(pictures: Sequence[Image.Image], limits: ReferenceLimits) -> list[Image.Image]:
     """Return the pictures as the model will see them; raise by the 1-based number that prompts use."""
@@ -44,24 +51,46 @@ def prepare_references(pictures: Sequence[Image.Image], limits: ReferenceLimits)
     return [_prepared(picture, index, area, limits.matte) for index, picture in enumerate(pictures, start=1)]
 
 
+def picture_bytes(prepared: Image.Image) -> bytes:
+    """Return what a prepared picture's latents depend on beside the autoencoder: its size and pixels."""
+    return b"%d %d " % prepared.size + prepared.tobytes()
+
+
+@torch.no_grad()
+def encode_picture(autoencoder: Autoencoder, prepared: Image.Image, device: torch.device) -> Tensor:
+    """Encode one prepared picture by itself; return packed, normalised latents (1, 128, h, w) in fp32."""
+    statistics = autoencoder.bn
+    packed = latents.patchify(autoencoder.encode(pixels(prepared).to(device)))
+    return latents.normalise(packed, statistics.running_mean, statistics.running_var).float()
+
+
+def assemble(items: Sequence[Sequence[Tensor]]) -> ReferenceTokens | None:
+    """Join each item's packed latents, in the order of its references; return None if no item has any."""
+    device = next((packed.device for pictures in items for packed in pictures), None)
+    if device is None:
+        return None
+    nothing = torch.zeros(0, TOKEN_CHANNELS, device=device)
+    tokens = [torch.cat([nothing, *(latents.to_tokens(packed)[0] for packed in pictures)]) for pictures in items]
+    ids = [latents.reference_ids([(packed.shape[2], packed.shape[3]) for packed in pictures]) for pictures in items]
+    lengths = torch.tensor([len(own) for own in tokens], device=device)
+    longest = max(len(own) for own in tokens)
+    mask = torch.arange(longest, device=device) < lengths[:, None]
+    return ReferenceTokens(
+        tokens=torch.stack([functional.pad(own, (0, 0, 0, longest - len(own))) for own in tokens]),
+        ids=torch.stack([functional.pad(own, (0, 0, 0, longest - len(own))) for own in ids]).to(device),
+        mask=None if bool(mask.all()) else mask,
+    )
+
+
 def encode_references(
     autoencoder: Autoencoder,
     batch: Sequence[Sequence[Image.Image]],
     limits: ReferenceLimits,
     device: torch.device,
 ) -> ReferenceTokens | None:
-    """Encode each item's references; return None if no item has any."""
-    if not any(batch):
-        return None
-    items = [_encoded(autoencoder, prepare_references(pictures, limits), device) for pictures in batch]
-    longest = max(tokens.shape[0] for tokens, _ in items)
-    lengths = torch.tensor([tokens.shape[0] for tokens, _ in items], device=device)
-    mask = torch.arange(longest, device=device) < lengths[:, None]
-    return ReferenceTokens(
-        tokens=torch.stack([functional.pad(tokens, (0, 0, 0, longest - tokens.shape[0])) for tokens, _ in items]),
-        ids=torch.stack([functional.pad(ids, (0, 0, 0, longest - ids.shape[0])) for _, ids in items]).to(device),
-        mask=None if bool(mask.all()) else mask,
-    )
+    """Prepare, encode and assemble each item's references; return None if no item has any."""
+    prepared = [prepare_references(pictures, limits) for pictures in batch]
+    return assemble([[encode_picture(autoencoder, picture, device) for picture in item] for item in prepared])
 
 
 def pixels(picture: Image.Image) -> Tensor:
@@ -90,7 +119,7 @@ def _prepared(picture: Image.Image, index: int, area: int, matte: tuple[int, int
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise ReferencePictureError(index, f"{width} × {height} px is more extreme than {MAX_ASPECT}:1; crop it first")
     if width * height > area:
-        scale = (area / (width * height)) ** 0.5
+        scale = math.sqrt(area / (width * height))
         rgb = rgb.resize((int(width * scale), int(height * scale)), Image.Resampling.LANCZOS)
     return _centre_crop(rgb, index)
 
@@ -101,15 +130,3 @@ def _centre_crop(rgb: Image.Image, index: int) -> Image.Image:
         raise ReferencePictureError(index, f"nothing is left of it at {rgb.width} × {rgb.height} px; use a wider crop")
     left, top = (rgb.width - width) // 2, (rgb.height - height) // 2
     return rgb.crop((left, top, left + width, top + height))
-
-
-def _encoded(autoencoder: Autoencoder, pictures: Sequence[Image.Image], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return tokens (R, 128) and ids (R, 4) of one item, each picture encoded by itself."""
-    statistics = autoencoder.bn
-    tokens, sizes = [torch.zeros(0, TOKEN_CHANNELS, device=device)], []
-    for picture in pictures:
-        packed = latents.patchify(autoencoder.encode(pixels(picture).to(device)))
-        packed = latents.normalise(packed, statistics.running_mean, statistics.running_var)
-        tokens.append(latents.to_tokens(packed)[0].float())
-        sizes.append((packed.shape[2], packed.shape[3]))
-    return torch.cat(tokens), latents.reference_ids(sizes)

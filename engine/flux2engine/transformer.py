@@ -1,25 +1,36 @@
 """The FLUX.2 transformer: image, text and reference tokens at one time → the velocity of the image tokens.
 
 Attribute names are the keys of the official checkpoint, so its files load without renaming. Knows nothing of
-pictures, prompts or schedules. Plain autograd throughout: the same module is trained and sampled.
+pictures, prompts or schedules. Plain autograd throughout: the same module is trained and sampled. Without autograd,
+wide states exist for a slice of the tokens at a time: beside the weights a call takes no more than `peak_bytes`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flux2engine.key_values import KeyValue, ReferenceKeyValues
 from flux2engine.variants import TransformerConfig
 
 NORM_EPSILON = 1e-6
 TIME_EMBEDDING_SIZE = 256
 TIME_SCALE = 1000.0
 TIME_PERIOD = 10000.0
+# References whose keys and values are kept are modulated as if they were always at the end of the way.
+KEPT_REFERENCE_TIME = 0.0
+# The widest state of a block (9 · hidden in a single block) is never larger than this for all tokens together: 1213
+# tokens of klein 4B in fp32, of dev in bf16. Slices of a thousand tokens multiply as fast as the whole.
+SLICE_BYTES = 128 * 1024 * 1024
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines, each (B, 1, S, head_dim / 2), fp32
+Triple = tuple[Tensor, Tensor, Tensor]  # shift, scale, gate, each (B, 1, hidden)
+Triples = tuple[Triple, ...]
 
 
 class Flux2Transformer(nn.Module):
@@ -52,13 +63,18 @@ class Flux2Transformer(nn.Module):
         reference_tokens: Tensor | None = None,
         reference_ids: Tensor | None = None,
         reference_mask: Tensor | None = None,
+        key_values: ReferenceKeyValues | None = None,
+        key_values_mask: Tensor | None = None,
     ) -> Tensor:
         """Return the velocity (B, L, 128) of `img`.
 
         `img` (B, L, 128), `txt` (B, T, context), `reference_tokens` (B, R, 128) or None; ids (B, length, 4), each item
         with its own; `timestep` (B,) in [0, 1]; `guidance` (B,) where the model embeds it. `reference_mask` (B, R) is
-        True for real tokens and lets items with different references share a batch.
+        True for real tokens and lets items with different references share a batch. Instead of tokens, references may
+        come as the `key_values` that `reference_key_values` gave, wherever they are kept, with a mask of their own.
         """
+        if reference_tokens is not None and key_values is not None:
+            raise ValueError("references come as tokens or as kept keys and values, not as both")
         image_length = img.shape[1]
         ids = [txt_ids, img_ids]
         tokens = img
@@ -69,23 +85,56 @@ class Flux2Transformer(nn.Module):
             ids.append(reference_ids)
         condition = self._condition(timestep, guidance, img.dtype)  # (B, hidden)
         rotation = rotary_embedding(torch.cat(ids, dim=1), self.config.axes_dim, self.config.theta)
-        mask = _attention_mask(reference_mask, txt.shape[1] + image_length)
+        mask = _attention_mask(reference_mask if key_values is None else key_values_mask, txt.shape[1] + image_length)
+        kept_double = [None] * len(self.double_blocks) if key_values is None else key_values.double
+        kept_single = [None] * len(self.single_blocks) if key_values is None else key_values.single
 
         image = self.img_in(tokens)
         text = self.txt_in(txt)
         image_modulation = self.double_stream_modulation_img(condition)
         text_modulation = self.double_stream_modulation_txt(condition)
-        for block in self.double_blocks:
-            image, text = block(image, text, image_modulation, text_modulation, rotation, mask)
+        for block, kept in zip(self.double_blocks, kept_double, strict=True):
+            image, text = block(image, text, image_modulation, text_modulation, rotation, mask, kept)
 
         joint = torch.cat([text, image], dim=1)
+        del text, image  # as large as the joint states, which live through all single blocks
         modulation = self.single_stream_modulation(condition)
-        for block in self.single_blocks:
-            joint = block(joint, modulation, rotation, mask)
+        for block, kept in zip(self.single_blocks, kept_single, strict=True):
+            joint = block(joint, modulation, rotation, mask, kept)
         # Text leads and references trail; only the output's own tokens have a velocity.
         image = joint[:, txt.shape[1] : txt.shape[1] + image_length]
         velocity: Tensor = self.final_layer(image, condition)
         return velocity
+
+    def reference_key_values(self, tokens: Tensor, ids: Tensor) -> ReferenceKeyValues:
+        """Return the keys and values of one set of references per item: `tokens` (B, R, 128), `ids` (B, R, 4).
+
+        The official code computes them in its first step, among text and image, and reuses them in the others. There,
+        references are modulated as at time 0, whatever the step's time, and attend to references only; text reaches the
+        image stream through attention alone, and every other layer treats each token by itself. So nothing but the
+        references enters what they leave behind: computed alone it is the same, and the first step, whose text and
+        image attend to exactly these keys and values, is a step like the others.
+        """
+        time = torch.full((tokens.shape[0],), KEPT_REFERENCE_TIME, device=tokens.device)
+        condition = self._condition(time, None, tokens.dtype)
+        rotation = rotary_embedding(ids, self.config.axes_dim, self.config.theta)
+        double: list[KeyValue] = []
+        single: list[KeyValue] = []
+
+        states = self.img_in(tokens)
+        modulation = self.double_stream_modulation_img(condition)
+        for module in self.double_blocks:
+            states, kept = cast(DoubleStreamBlock, module).references(states, modulation, rotation)
+            double.append(kept)
+
+        modulation = self.single_stream_modulation(condition)
+        for index, module in enumerate(self.single_blocks, start=1):
+            block = cast(SingleStreamBlock, module)
+            query, key, value, gated = block.project(states, modulation[0], rotation)
+            single.append((key.contiguous(), value.contiguous()))  # a view would keep the whole projection alive
+            if index < len(self.single_blocks):  # what the last block makes of the references, nobody asks
+                states = block.close(states, modulation[0], attention(query, key, value, None), gated)
+        return ReferenceKeyValues(tuple(double), tuple(single))
 
     def _condition(self, timestep: Tensor, guidance: Tensor | None, dtype: torch.dtype) -> Tensor:
         vector: Tensor = self.time_in(sinusoid(timestep, dtype))
@@ -120,13 +169,10 @@ class Modulation(nn.Module):
         self.triples = triples
         self.lin = _linear(hidden, 3 * triples * hidden)
 
-    def forward(self, condition: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
+    def forward(self, condition: Tensor) -> Triples:
         """Return one (shift, scale, gate) per triple, each (B, 1, hidden): attention first, then the MLP."""
         chunks = self.lin(functional.silu(condition))[:, None].chunk(3 * self.triples, dim=-1)
         return tuple((chunks[i], chunks[i + 1], chunks[i + 2]) for i in range(0, 3 * self.triples, 3))
-
-
-Triples = tuple[tuple[Tensor, Tensor, Tensor], ...]
 
 
 class QueryKeyScale(nn.Module):
@@ -165,10 +211,16 @@ class StreamAttention(nn.Module):
         self.norm = QueryKeyNorm(config.head_dim)
         self.proj = _linear(config.hidden_size, config.hidden_size)
 
-    def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return normalised queries and keys, and values, each (B, heads, L, head_dim)."""
-        query, key, value = split_heads(self.qkv(states), self.heads)
-        query, key = self.norm(query, key)
+    def project(self, states: Tensor, modulation: Triple, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries and keys, normalised and rotated, and values, each (B, heads, L, head_dim)."""
+        shift, scale, _ = modulation
+
+        def part(states: Tensor, *rotation: Tensor) -> tuple[Tensor, ...]:
+            query, key, value = split_heads(self.qkv(modulate(states, shift, scale)), self.heads)
+            query, key = self.norm(query, key)
+            return rotate(query, rotation), rotate(key, rotation), value
+
+        query, key, value = by_slices(part, states, *rotation, width=3 * states.shape[-1])
         return query, key, value
 
 
@@ -186,6 +238,7 @@ class DoubleStreamBlock(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
+        self.mlp_width = 2 * config.mlp_size
         self.img_attn = StreamAttention(config)
         self.img_mlp = _mlp(config)
         self.txt_attn = StreamAttention(config)
@@ -199,18 +252,40 @@ class DoubleStreamBlock(nn.Module):
         text_mod: Triples,
         rotation: Rotation,
         mask: Tensor | None,
+        kept: KeyValue | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the new image and text states."""
-        text_qkv = self.txt_attn.project(modulate(text, *text_mod[0][:2]))
-        image_qkv = self.img_attn.project(modulate(image, *image_mod[0][:2]))
-        query, key, value = (torch.cat(pair, dim=2) for pair in zip(text_qkv, image_qkv, strict=True))  # text first
-        attended = attention(query, key, value, rotation, mask)
-        text_length = text.shape[1]
-        text = text + text_mod[0][2] * self.txt_attn.proj(attended[:, :text_length])
-        image = image + image_mod[0][2] * self.img_attn.proj(attended[:, text_length:])
-        text = text + text_mod[1][2] * self.txt_mlp(modulate(text, *text_mod[1][:2]))
-        image = image + image_mod[1][2] * self.img_mlp(modulate(image, *image_mod[1][:2]))
+        attended = self._attended(image, text, image_mod, text_mod, rotation, mask, kept)
+        length = text.shape[1]
+        text = close_stream(text, text_mod, attended[:, :length], self.txt_attn, self.txt_mlp, self.mlp_width)
+        image = close_stream(image, image_mod, attended[:, length:], self.img_attn, self.img_mlp, self.mlp_width)
         return image, text
+
+    def references(self, states: Tensor, modulation: Triples, rotation: Rotation) -> tuple[Tensor, KeyValue]:
+        """Let references attend to each other alone; return their new states, and their keys and values."""
+        query, key, value = self.img_attn.project(states, modulation[0], rotation)
+        attended = attention(query, key, value, None)
+        kept = key.contiguous(), value.contiguous()
+        return close_stream(states, modulation, attended, self.img_attn, self.img_mlp, self.mlp_width), kept
+
+    def _attended(
+        self,
+        image: Tensor,
+        text: Tensor,
+        image_mod: Triples,
+        text_mod: Triples,
+        rotation: Rotation,
+        mask: Tensor | None,
+        kept: KeyValue | None,
+    ) -> Tensor:
+        length = text.shape[1]
+        cosine, sine = rotation
+        streams = (
+            self.txt_attn.project(text, text_mod[0], (cosine[:, :, :length], sine[:, :, :length])),
+            self.img_attn.project(image, image_mod[0], (cosine[:, :, length:], sine[:, :, length:])),
+        )
+        query, key, value = (torch.cat(pair, dim=2) for pair in zip(*streams, strict=True))  # text first
+        return attention(query, key, value, mask, kept)
 
 
 class SingleStreamBlock(nn.Module):
@@ -225,15 +300,41 @@ class SingleStreamBlock(nn.Module):
         self.norm = QueryKeyNorm(config.head_dim)
         self.mlp_activation = SwiGLU()
 
-    def forward(self, joint: Tensor, modulation: Triples, rotation: Rotation, mask: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        joint: Tensor,
+        modulation: Triples,
+        rotation: Rotation,
+        mask: Tensor | None,
+        kept: KeyValue | None = None,
+    ) -> Tensor:
         """Return the new joint states."""
-        shift, scale, gate = modulation[0]
-        qkv, mlp = self.linear1(modulate(joint, shift, scale)).split(self.split, dim=-1)
-        query, key, value = split_heads(qkv, self.heads)
-        query, key = self.norm(query, key)
-        attended = attention(query, key, value, rotation, mask)
-        result: Tensor = joint + gate * self.linear2(torch.cat([attended, self.mlp_activation(mlp)], dim=-1))
-        return result
+        query, key, value, gated = self.project(joint, modulation[0], rotation)
+        attended = attention(query, key, value, mask, kept)
+        del query, key, value  # three times the hidden size that nothing below needs
+        return self.close(joint, modulation[0], attended, gated)
+
+    def project(self, joint: Tensor, modulation: Triple, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return rotated queries and keys, and values, each (B, heads, S, head_dim), and the MLP up to its gate."""
+        shift, scale, _ = modulation
+
+        def part(joint: Tensor, *rotation: Tensor) -> tuple[Tensor, ...]:
+            qkv, mlp = self.linear1(modulate(joint, shift, scale)).split(self.split, dim=-1)
+            query, key, value = split_heads(qkv, self.heads)
+            query, key = self.norm(query, key)
+            return rotate(query, rotation), rotate(key, rotation), value, self.mlp_activation(mlp)
+
+        query, key, value, gated = by_slices(part, joint, *rotation, width=sum(self.split))
+        return query, key, value, gated
+
+    def close(self, joint: Tensor, modulation: Triple, attended: Tensor, gated: Tensor) -> Tensor:
+        """Add what attention and MLP found."""
+        gate = modulation[2]
+
+        def part(joint: Tensor, attended: Tensor, gated: Tensor) -> tuple[Tensor, ...]:
+            return (joint + gate * self.linear2(torch.cat([attended, gated], dim=-1)),)
+
+        return by_slices(part, joint, attended, gated, width=attended.shape[-1] + gated.shape[-1])[0]
 
 
 class FinalLayer(nn.Module):
@@ -272,7 +373,7 @@ def rotary_embedding(ids: Tensor, axes_dim: tuple[int, ...], theta: int) -> Rota
     return angle.cos().float(), angle.sin().float()
 
 
-def rotate(states: Tensor, rotation: Rotation) -> Tensor:
+def rotate(states: Tensor, rotation: tuple[Tensor, ...]) -> Tensor:
     """Rotate interleaved pairs (2i, 2i + 1) of the head dimension, in fp32."""
     cosine, sine = rotation
     even, odd = states.float().reshape(*states.shape[:-1], -1, 2).unbind(-1)
@@ -280,11 +381,49 @@ def rotate(states: Tensor, rotation: Rotation) -> Tensor:
     return turned.flatten(-2).to(states.dtype)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, rotation: Rotation, mask: Tensor | None) -> Tensor:
-    """Attend over all tokens, (B, heads, S, head_dim) → (B, S, hidden)."""
-    query, key = rotate(query, rotation), rotate(key, rotation)
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, kept: KeyValue | None = None) -> Tensor:
+    """Attend over all tokens, (B, heads, S, head_dim) → (B, S, hidden), and over `kept` keys and values behind them."""
+    if kept is not None:
+        # Copied in every block and step, which costs less than 2 % of the step (engine/README.md); sets kept on the
+        # host cross to the device here, block by block.
+        key = torch.cat([key, kept[0].to(key)], dim=2)
+        value = torch.cat([value, kept[1].to(value)], dim=2)
     attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     return attended.transpose(1, 2).flatten(2)
+
+
+def close_stream(
+    states: Tensor, modulation: Triples, attended: Tensor, attention: StreamAttention, mlp: nn.Sequential, width: int
+) -> Tensor:
+    """Add what a stream's attention found, then what its MLP, `width` at its widest, makes of the sum."""
+    (_, _, attention_gate), (shift, scale, gate) = modulation
+
+    def part(states: Tensor, attended: Tensor) -> tuple[Tensor, ...]:
+        states = states + attention_gate * attention.proj(attended)
+        return (states + gate * mlp(modulate(states, shift, scale)),)
+
+    return by_slices(part, states, attended, width=width)[0]
+
+
+def by_slices(function: Callable[..., tuple[Tensor, ...]], *tokens: Tensor, width: int) -> tuple[Tensor, ...]:
+    """Apply a function of single tokens, which stand on the second to last axis, to slices of them.
+
+    `width` is what the function holds per token at its widest; no slice holds more than SLICE_BYTES. In training
+    everything is one slice: autograd would keep the states anyway.
+    """
+    first = tokens[0]
+    length = first.shape[-2]
+    step = max(SLICE_BYTES // (first.shape[0] * width * first.element_size()), 1)
+    if length <= step or torch.is_grad_enabled():
+        return function(*tokens)
+    results: tuple[Tensor, ...] = ()
+    for start in range(0, length, step):
+        parts = function(*(states[..., start : start + step, :] for states in tokens))
+        if not results:
+            results = tuple(part.new_empty(*part.shape[:-2], length, part.shape[-1]) for part in parts)
+        for result, part in zip(results, parts, strict=True):
+            result[..., start : start + step, :] = part
+    return results
 
 
 def split_heads(fused: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:

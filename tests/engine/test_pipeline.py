@@ -127,7 +127,7 @@ def test_distilled_models_keep_their_steps(pipeline: Flux2Pipeline) -> None:
         with pytest.raises(RequestError, match="klein-4b is distilled for 3 steps at guidance 1"):
             paint(fixed, **wrong)
         assert paint(pipeline, **wrong).shape == (64, 96, 3)
-    assert [name for name, row in VARIANTS.items() if row.fixed_sampling] == ["klein-9b", "klein-4b"]
+    assert [name for name, row in VARIANTS.items() if row.fixed_sampling] == ["klein-9b", "klein-4b", "klein-9b-kv"]
 
 
 # --- the folder --------------------------------------------------------------------------------------------------

@@ -98,17 +98,18 @@ def single_block(
 ) -> Callable[..., Tensor]:
     """Return a single-stream block's forward with one fact changed."""
 
-    def forward(self: Any, joint: Tensor, modulation: Any, rotation: Any, mask: Any) -> Tensor:
+    def forward(self: Any, joint: Tensor, modulation: Any, rotation: Any, mask: Any, kept: Any = None) -> Tensor:
         shift, scale, gate = modulation[0]
         states = self.linear1(transformer.modulate(joint, shift, scale))
         qkv, mlp = states.split(self.split, dim=-1)
         if mlp_first:
             mlp, qkv = states.split(self.split[::-1], dim=-1)
         query, key, value = transformer.split_heads(qkv, self.heads)
-        attended = transformer.attention(*self.norm(query, key), value, rotation, mask)
         if norm_last:
             query, key = self.norm(transformer.rotate(query, rotation), transformer.rotate(key, rotation))
-            attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        else:
+            query, key = (transformer.rotate(part, rotation) for part in self.norm(query, key))
+        attended = transformer.attention(query, key, value, mask, kept)
         if sequential:
             mlp = mlp + attended.repeat(1, 1, 6)
         return joint + gate * self.linear2(torch.cat(concatenated(attended, self.mlp_activation(mlp)), dim=-1))
@@ -188,8 +189,7 @@ def heads_inside(fused: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
 def attention_with(scale: float | None = None, masked_text: int = 0) -> Callable[..., Tensor]:
     """Return an attention with one fact changed."""
 
-    def attention(query: Tensor, key: Tensor, value: Tensor, rotation: Any, mask: Any) -> Tensor:
-        query, key = transformer.rotate(query, rotation), transformer.rotate(key, rotation)
+    def attention(query: Tensor, key: Tensor, value: Tensor, mask: Any, kept: Any = None) -> Tensor:
         if masked_text:
             seen = torch.ones(key.shape[2], dtype=torch.bool)
             seen[12 - masked_text : 12] = False
