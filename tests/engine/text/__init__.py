@@ -1,0 +1,1 @@
+"""Tests of what turns words into states and words into better words."""
