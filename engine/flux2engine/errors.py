@@ -8,14 +8,15 @@ EngineError
 ├── ReferencePictureError   a reference picture breaks the preparation rules
 ├── SizeError               an output size the model cannot paint
 ├── RequestError            prompts, seeds, references and steps do not fit together
-└── NoRoomError             a part of the model, or a picture, needs more memory than the device has free
+│   └── PromptLengthError   a prompt of which the text encoder would read only the beginning
+└── DeviceError             the device is not there, or has too little memory for a part of the model or a picture
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_NAMES_SHOWN = 8
+_NAMES_SHOWN = 10
 
 
 class EngineError(Exception):
@@ -75,8 +76,12 @@ class RequestError(EngineError):
     """Say which arguments of one call contradict each other."""
 
 
-class NoRoomError(EngineError):
-    """Say what needs how much memory, and how much there is."""
+class PromptLengthError(RequestError):
+    """Say how many tokens a prompt has and how many are read."""
+
+
+class DeviceError(EngineError):
+    """Say why a device cannot compute this: it is not there, or what needs how much memory."""
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -114,7 +114,7 @@ def test_too_many_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     write_tensors(path, {f"t{index}": torch.zeros(1) for index in range(5)})
     assert len(read_tensors(path)) == 5
     monkeypatch.setattr(safetensors_file, "MAX_TENSORS", 4)
-    with pytest.raises(WeightsError, match="5 tensors"):
+    with pytest.raises(WeightsError, match="more than 4 tensors"):
         read_tensors(path)
 
 
@@ -188,7 +188,7 @@ def test_nothing_is_loaded_when_something_is_wrong() -> None:
 
 def test_long_lists_are_shortened() -> None:
     """The message stays readable."""
-    with pytest.raises(WeightsError, match="and 12 more"):
+    with pytest.raises(WeightsError, match="and 10 more"):
         load_state(nn.Linear(1, 1, bias=False), {f"k{index}": torch.zeros(1) for index in range(20)}, "x")
 
 

@@ -1,7 +1,8 @@
 """A safetensors file ↔ named tensors, read by our own strict rules before torch sees a byte.
 
-The header is bounded (10 MB, 20,000 tensors), names are plain, dtypes come from a list, and the tensors tile the data
-exactly: no hole, overlap, tail, empty tensor or repeated key. Knows no layout.
+The header is bounded (10 MB, 20,000 tensors) and parsed one entry at a time, so that a hostile one costs little memory;
+names are plain, dtypes come from a list, and the tensors tile the data exactly: no hole, overlap, tail, empty tensor or
+repeated key. Knows no layout.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import mmap
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +22,30 @@ import torch
 from torch import Tensor
 
 from flux2engine.errors import WeightsError
+from flux2engine.weights.bounded_json import MalformedError, flat_object, members, table_of_strings
 
 MAX_HEADER_BYTES = 10_000_000
 MAX_TENSORS = 20_000
+MAX_METADATA = 10_000
 MAX_RANK = 8
 MAX_NAME_LENGTH = 256
 _NAME = re.compile(r"[\w.\-]+", re.ASCII)
 _HEADER_LENGTH_BYTES = 8
+# One check of values goes over so many at a time: the verdicts of a whole fused weight would take a quarter GiB.
+_CHECKED_AT_ONCE = 1 << 22
+
+# What is met under the wrong name, by its first bytes.
+_STRANGERS = (
+    (b"GGUF", "this is a GGUF file, a quantised format that is not read yet"),
+    (b"PK\x03\x04", "this is a zip archive (pickled PyTorch weights are such), which is never read: it can run code"),
+    (b"\x80\x02", "this is a pickle, which is never read: it can run code"),
+    (b"\x80\x03", "this is a pickle, which is never read: it can run code"),
+    (b"\x80\x04", "this is a pickle, which is never read: it can run code"),
+    (b"\x80\x05", "this is a pickle, which is never read: it can run code"),
+    (b"version ", "this is a Git LFS pointer: the weights themselves were not downloaded"),
+    (b"<!DOCTYP", "this is a web page, saved in place of the weights"),
+    (b"<html", "this is a web page, saved in place of the weights"),
+)
 
 DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64,
@@ -42,6 +61,8 @@ DTYPES: Mapping[str, torch.dtype] = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+# Dtypes of the format that no file read here may have: packed formats, complex numbers, wide unsigned ones.
+_UNREAD_DTYPES = frozenset({"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64", "U16", "U32", "U64"})
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -63,44 +84,66 @@ class Header:
     entries: tuple[TensorEntry, ...]  # in file order
     metadata: Mapping[str, str]
     data_start: int
+    file_size: int
 
 
 def read_header(path: Path) -> Header:
     """Read and check the header of `path`; raise WeightsError with the file's name on any doubt."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # asked before opening: a pipe would wait for ever
+            raise MalformedError("it is not a regular file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             prefix = file.read(_HEADER_LENGTH_BYTES)
-            if len(prefix) < _HEADER_LENGTH_BYTES:
-                raise _MalformedError("the file is shorter than a header length")
-            length = int.from_bytes(prefix, "little")
-            if length > MAX_HEADER_BYTES:
-                raise _MalformedError(f"the header claims {length} bytes, more than {MAX_HEADER_BYTES}")
-            data_start = _HEADER_LENGTH_BYTES + length
-            if data_start > size:
-                raise _MalformedError("the header ends after the file does")
-            raw = file.read(length)
-        return _checked_header(_parsed(raw), data_start, size - data_start)
-    except _MalformedError as malformed:
+            data_start = _HEADER_LENGTH_BYTES + _header_length(prefix, size)
+            raw = file.read(data_start - _HEADER_LENGTH_BYTES)
+        return _checked_header(raw, data_start, size - data_start)
+    except MalformedError as malformed:
         raise WeightsError(f"{path.name} is not a usable safetensors file: {malformed}") from malformed
     except OSError as error:
         raise WeightsError(f"{path.name} cannot be read: {error.strerror}") from error
 
 
+def read_tensor(path: Path, header: Header, entry: TensorEntry) -> Tensor:
+    """Map one tensor from disk, privately; copy it instead where its bytes are not aligned.
+
+    The pages belong to the tensor alone and go when it goes. WeightsError if the file has changed its size since.
+    """
+    start = header.data_start + entry.start
+    # Private pages: torch wants writable memory, and the file must stay untouched. One map per tensor: a single one
+    # over 64 GB is refused on machines with less memory than that.
+    page = start - start % mmap.ALLOCATIONGRANULARITY
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size != header.file_size:  # reading beyond the end would kill the process
+                raise WeightsError(f"{path.name} has changed since it was opened")
+            length = entry.end - entry.start
+            data = mmap.mmap(file.fileno(), start - page + length, access=mmap.ACCESS_COPY, offset=page)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path.name} cannot be read: {error}") from error
+    if start % entry.dtype.itemsize:  # kernels may assume alignment; a copy has it
+        raw = torch.frombuffer(data, dtype=torch.uint8, count=length, offset=start - page)
+        return raw.clone().view(entry.dtype).reshape(entry.shape)
+    count = math.prod(entry.shape)
+    return torch.frombuffer(data, dtype=entry.dtype, count=count, offset=start - page).reshape(entry.shape)
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read every tensor of `path`, mapped from disk where alignment allows; refuse values that are not finite."""
     header = read_header(path)
-    try:
-        with path.open("rb") as file:
-            # Private pages: torch wants writable memory, and the file must stay untouched.
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path.name} cannot be read: {error}") from error
-    tensors = {entry.name: _tensor(data, header.data_start, entry) for entry in header.entries}
-    bad = [name for name, tensor in tensors.items() if not _finite(tensor)]
+    tensors = {entry.name: read_tensor(path, header, entry) for entry in header.entries}
+    bad = [name for name, tensor in tensors.items() if not is_finite(tensor)]
     if bad:
         raise WeightsError(f"{path.name} holds values that are not finite", mismatched=bad)
     return tensors
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Return whether no value is NaN or infinite, looking at a bounded number of values at a time."""
+    if not tensor.is_floating_point():
+        return True
+    parts: tuple[Tensor, ...] = torch.split(tensor.reshape(-1), _CHECKED_AT_ONCE)
+    return all(bool(torch.isfinite(part.float() if part.dtype.itemsize == 1 else part).all()) for part in parts)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -120,88 +163,78 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     path.write_bytes(len(raw).to_bytes(_HEADER_LENGTH_BYTES, "little") + raw + b"".join(blobs))
 
 
-class _MalformedError(Exception):
-    """Carry the reason to the one place that knows the file's name."""
+def _header_length(prefix: bytes, size: int) -> int:
+    for start, meaning in _STRANGERS:
+        if prefix.startswith(start):
+            raise MalformedError(meaning)
+    if len(prefix) < _HEADER_LENGTH_BYTES:
+        raise MalformedError("the file is shorter than a header length")
+    length = int.from_bytes(prefix, "little")
+    if length > MAX_HEADER_BYTES:
+        text = "; it begins like text" if prefix.isascii() and prefix.decode("ascii").isprintable() else ""
+        raise MalformedError(f"the header claims {length} bytes, more than {MAX_HEADER_BYTES}{text}")
+    if _HEADER_LENGTH_BYTES + length > size:
+        raise MalformedError("the header ends after the file does")
+    return length
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _checked_header(raw: bytes, data_start: int, data_size: int) -> Header:
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _MalformedError("the header is not UTF-8") from error
-    except RecursionError as error:
-        raise _MalformedError("the header is nested too deeply") from error
-    except ValueError as error:
-        raise _MalformedError(f"the header is not JSON ({error})") from error
-    if not isinstance(header, dict):
-        raise _MalformedError("the header is not a JSON object")
-    return header
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _MalformedError("a key of the header is repeated")
-    return result
-
-
-def _no_constant(name: str) -> Any:
-    raise _MalformedError(f"the header holds {name}")
-
-
-def _checked_header(header: dict[str, Any], data_start: int, data_size: int) -> Header:
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise _MalformedError("__metadata__ is not a table of strings")
-    if not header:
-        raise _MalformedError("it holds no tensors")
-    if len(header) > MAX_TENSORS:
-        raise _MalformedError(f"it holds {len(header)} tensors, more than {MAX_TENSORS}")
-    entries = sorted((_entry(name, value) for name, value in header.items()), key=lambda entry: entry.start)
+        raise MalformedError("the header is not UTF-8") from error
+    metadata: dict[str, str] = {}
+    found: list[TensorEntry] = []
+    for name, value in members(text, _value):
+        if name == "__metadata__":
+            metadata = value
+            continue
+        if len(found) == MAX_TENSORS:
+            raise MalformedError(f"it holds more than {MAX_TENSORS} tensors")
+        found.append(_entry(name, value))
+    if not found:
+        raise MalformedError("it holds no tensors")
+    entries = sorted(found, key=lambda entry: entry.start)
     position = 0
     for entry in entries:
         if entry.start != position:
-            raise _MalformedError(f"{entry.name} starts at {entry.start}, expected {position} (a hole or an overlap)")
+            raise MalformedError(f"{entry.name} starts at {entry.start}, expected {position} (a hole or an overlap)")
         position = entry.end
     if position != data_size:
-        raise _MalformedError(f"the tensors take {position} bytes and the data has {data_size}")
-    return Header(tuple(entries), metadata, data_start)
+        raise MalformedError(f"the tensors take {position} bytes and the data has {data_size}")
+    return Header(tuple(entries), metadata, data_start, data_start + data_size)
+
+
+def _value(text: str, position: int, name: str) -> tuple[Any, int]:
+    if name == "__metadata__":
+        return table_of_strings(text, position, MAX_METADATA, "__metadata__ is not a table of strings")
+    return flat_object(text, position, f"{_shown(name)} must have exactly dtype, shape and data_offsets")
+
+
+def _shown(name: str) -> str:
+    return ascii(name)[:80]
 
 
 def _entry(name: str, value: Any) -> TensorEntry:
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
-        raise _MalformedError(f"{ascii(name)[:80]} is not a tensor name")
+        raise MalformedError(f"{_shown(name)} is not a tensor name")
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise _MalformedError(f"{name} must have exactly dtype, shape and data_offsets")
+        raise MalformedError(f"{name} must have exactly dtype, shape and data_offsets")
     dtype = DTYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
+    if isinstance(value["dtype"], str) and value["dtype"] in _UNREAD_DTYPES:
+        raise MalformedError(f"{name} has the dtype {value['dtype']}, which is not read yet")
     if dtype is None:
-        raise _MalformedError(f"{name} has the unknown dtype {ascii(value['dtype'])[:40]}")
+        raise MalformedError(f"{name} has the unknown dtype {ascii(value['dtype'])[:40]}")
     shape, offsets = _naturals(name, value["shape"]), _naturals(name, value["data_offsets"])
     if len(shape) > MAX_RANK or 0 in shape:
-        raise _MalformedError(f"{name} has an empty or too deep shape")
+        raise MalformedError(f"{name} has an empty or too deep shape")
     if len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
-        raise _MalformedError(f"{name}: shape and offsets disagree")
+        raise MalformedError(f"{name}: shape and offsets disagree")
     return TensorEntry(name, dtype, shape, offsets[0], offsets[1])
 
 
 def _naturals(name: str, values: Any) -> tuple[int, ...]:
     # `type(...) is int`: JSON's true would pass isinstance.
     if not isinstance(values, list) or not all(type(value) is int and value >= 0 for value in values):
-        raise _MalformedError(f"{name}: shape and offsets must be lists of natural numbers")
+        raise MalformedError(f"{name}: shape and offsets must be lists of natural numbers")
     return tuple(values)
-
-
-def _tensor(data: mmap.mmap, data_start: int, entry: TensorEntry) -> Tensor:
-    start = data_start + entry.start
-    if start % entry.dtype.itemsize:  # kernels may assume alignment; a copy has it
-        raw = torch.frombuffer(data, dtype=torch.uint8, count=entry.end - entry.start, offset=start)
-        return raw.clone().view(entry.dtype).reshape(entry.shape)
-    count = math.prod(entry.shape)
-    return torch.frombuffer(data, dtype=entry.dtype, count=count, offset=start).reshape(entry.shape)
-
-
-def _finite(tensor: Tensor) -> bool:
-    if not tensor.is_floating_point():
-        return True
-    wide = tensor.float() if tensor.dtype.itemsize == 1 else tensor
-    return bool(torch.isfinite(wide).all())
