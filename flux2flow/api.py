@@ -1,24 +1,72 @@
-"""The whole program in three calls: `load` a campaign, `plan` it, `run` the plan. And `validate`, without painting."""
+"""The whole program in three calls: `load` a campaign, `plan` it, `run` the plan. And `validate`, without painting.
+
+Nothing is painted with weights whose licence the project does not accept: `run` and `follow` ask its file first.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flux2flow import execution, loading, planning
 from flux2flow import plugins as _plugins
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.finding import Finding
+from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.plan import Plan
-from flux2flow.domain.plate import BackendLimits
+from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
+from flux2flow.domain.upsampled import UpsampledPrompt
+from flux2flow.errors import Flux2FlowError, PluginError
 from flux2flow.interfaces import Event, Progress
-from flux2flow.planning import Only
+from flux2flow.planning import Only, WantedPrompt
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
+from flux2flow.store import Journal, Store
 
-__all__ = ["Loaded", "Only", "load", "plan", "run", "validate"]
+if TYPE_CHECKING:
+    from flux2flow.generation.flux2.upsampling import Upsampler
+
+__all__ = [
+    "LicenceState",
+    "Loaded",
+    "Only",
+    "Rewritten",
+    "follow",
+    "licence",
+    "licence_of",
+    "load",
+    "plan",
+    "prompt_file",
+    "run",
+    "upsample",
+    "validate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceState:
+    """A model's licence, and whether this project lets the model paint."""
+
+    model: str
+    licence: WeightsLicence
+    accepted: bool
+
+    @property
+    def allows(self) -> bool:
+        """Whether anything may be painted."""
+        return self.accepted or not self.licence.needs_acknowledgement
+
+    def document(self) -> dict[str, str | bool]:
+        """Give it as plain values."""
+        named = {"model": self.model, "name": self.licence.name, "url": self.licence.url}
+        needed = self.licence.needs_acknowledgement
+        return {**named, "summary": self.licence.summary, "needs_acknowledgement": needed, "accepted": self.accepted}
 
 
 @dataclass(frozen=True)
@@ -40,12 +88,81 @@ class Loaded:
         return planning.plan(self.bundle, self.limits)
 
 
-def load(path: Path | str, *, plugins: bool = True) -> Loaded:
-    """Read a campaign and everything it names. Raises SpecError with every problem at once, PluginError."""
+def load(path: Path | str, *, plugins: bool = True, backend: str | None = None, prompts: bool = True) -> Loaded:
+    """Read a campaign and everything it names. Raises SpecError with every problem at once, PluginError.
+
+    `backend` paints in the place of the campaign's model, which then need not be installed. Without `prompts`, the
+    campaign's upsampled prompts stay unread and plates keep the planner's own.
+    """
     campaign = Path(path)
     project = Project.of(campaign)
     registry = _plugins.registry(plugins=plugins)
-    return Loaded(loading.load(campaign, project, backends=sorted(registry.backends)), project, registry)
+    known = _models_elsewhere(registry)
+    if backend is not None and backend not in registry.backends and backend in known:
+        raise PluginError(f"the model {backend!r} is not installed here: {known[backend]}")
+    if backend is not None:
+        registry.backend(backend)  # refuses a name that nobody knows
+    bundle = loading.load(
+        campaign,
+        project,
+        backends=sorted(registry.backends),
+        known_models=known,
+        licences=_licence_names(registry),
+        prompts=prompts,
+        check_model=backend is None,
+    )
+    if backend is not None:
+        bundle = replace(bundle, campaign=bundle.campaign.model_copy(update={"model": backend}))
+    return Loaded(bundle, project, registry)
+
+
+def _models_elsewhere(registry: Registry) -> dict[str, str]:
+    """Say of each model that exists and cannot be used here what to do to have it."""
+    from flux2flow.generation.flux2.library import installed, known_variants
+
+    found: dict[str, str] = {}
+    for row in known_variants():
+        parts = ", ".join(dict.fromkeys((row.transformer, row.text_encoder, row.autoencoder)))
+        found[row.name] = f"bring its weights with 'flux2flow models import': {parts}"
+    for model in installed():
+        if model.missing:
+            found[model.name] = f"what was imported is not complete: {'; '.join(model.missing)}"
+        elif model.variant not in registry.backends:
+            found[model.variant] = f"its weights are installed under the name {model.name!r}: write model: {model.name}"
+    return {name: remedy for name, remedy in found.items() if name not in registry.backends}
+
+
+def licence(loaded: Loaded) -> LicenceState | None:
+    """Say under which licence the campaign's model is, and whether the project accepts it; None without weights."""
+    return licence_of(loaded.limits, loaded.project, loaded.registry)
+
+
+def licence_of(limits: BackendLimits, project: Project, registry: Registry) -> LicenceState | None:
+    """Say the same of any backend. Raises SpecError where the project's file is wrong."""
+    if limits.licence is None:
+        return None
+    accepted = loading.accepted_licences(project, _licence_names(registry))
+    return LicenceState(limits.name, limits.licence, limits.licence.name in accepted)
+
+
+def accepted_here(registry: Registry) -> tuple[str, ...]:
+    """Give the licences that the project of the working folder accepts. Raises SpecError."""
+    return loading.accepted_licences(Project.of("campaign.yaml"), _licence_names(registry))
+
+
+def _licence_names(registry: Registry) -> Collection[str]:
+    """Gather the names a project may accept: those that FLUX.2 is published under, and those of what is installed."""
+    from flux2flow.generation.flux2.licences import licence_names
+
+    installed = (entry.limits.licence for entry in registry.backends.values())
+    return {*licence_names(), *(licence.name for licence in installed if licence is not None)}
+
+
+def _require_licences(plan: Plan, project: Project, registry: Registry) -> None:
+    """Refuse a plan whose model's licence is not accepted, by the plan's own word or by what is installed here."""
+    installed = registry.backend(plan.backend.name).limits
+    for terms in dict.fromkeys((installed.licence, plan.backend.licence)):
+        loading.require_licence(project, plan.backend.name, terms, _licence_names(registry))
 
 
 def plan(loaded: Loaded, only: Only | None = None) -> Plan:
@@ -69,6 +186,7 @@ def run(
     part = ids < {scene.id for scene in whole.scenes}
     if part and set(chosen.scenes) <= set(whole.scenes):
         chosen, only = whole, ids  # so that the page keeps what is already there
+    _require_licences(chosen, loaded.project, loaded.registry)
     return execution.run(
         chosen,
         loaded.project,
@@ -93,6 +211,7 @@ def follow(
     unconfined: bool = False,
 ) -> Report:
     """Follow a plan exactly, without the YAML it came from (a plan read from a file). Removes no file."""
+    _require_licences(plan, project, registry)
     return execution.run(
         plan,
         project,
@@ -108,6 +227,102 @@ def follow(
 def validate(loaded: Loaded) -> tuple[Finding, ...]:
     """Check everything that can be known without painting: every row, locale and format."""
     return execution.examine(plan(loaded), loaded.project, loaded.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What became of one prompt: its entry in the prompt file, and the model's own words, used or not."""
+
+    wanted: WantedPrompt
+    entry: UpsampledPrompt
+    answer: str
+    tokens: int
+    of: int
+    reused: bool
+
+
+def prompt_file(loaded: Loaded) -> str:
+    """Name the campaign's prompt file, from the project's root: the one it names, else prompts/<campaign>.yaml."""
+    return loading.prompt_file_path(loaded.bundle)
+
+
+def upsample(
+    loaded: Loaded,
+    plan: Plan,
+    upsampler: Upsampler,
+    *,
+    seed: int | None = None,
+    again: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[Rewritten]:
+    """Let a language model rewrite each prompt of a plan that was loaded without its prompt file.
+
+    Each answer is written and journalled before the next one is asked for, so that stopping loses none. A prompt that
+    has an entry is not asked about unless `again`. Raises GenerationError, SpecError for a broken file, StoreError.
+    """
+    file = prompt_file(loaded)
+    entries = {(entry.original, entry.references): entry for entry in loading.read_prompt_file(loaded.project, file)}
+    wanted = planning.distinct_prompts(plan)
+    if seed is None:
+        seed = loaded.bundle.campaign.seed
+    with _journalled(loaded.project, plan.campaign, clock) as note:
+        for prompt in wanted:
+            if prompt.key in entries and not again:
+                entry = entries[prompt.key]
+                yield Rewritten(prompt, entry, entry.text or prompt.prompt, 0, len(wanted), reused=True)
+                continue
+            pictures = [loaded.project.read(reference.picture.file) for reference in prompt.references]
+            answer = upsampler.upsample(prompt.prompt, pictures, seed)
+            judged = planning.judge(prompt.prompt, answer.text, answer.problem)
+            entry = UpsampledPrompt(
+                original=prompt.prompt,
+                references=prompt.key[1],
+                text=None if judged.refused else judged.text,
+                kept=judged.refused,
+                review=judged.review,
+                model=upsampler.name,
+                weights=upsampler.weights_digest,
+                seed=seed,
+            )
+            entries[prompt.key] = entry
+            loading.write_prompt_file(loaded.project, file, tuple(entries.values()))
+            note(entry)
+            yield Rewritten(prompt, entry, judged.text, answer.tokens, len(wanted), reused=False)
+
+
+@contextmanager
+def _journalled(
+    project: Project, campaign: str, clock: Callable[[], float]
+) -> Iterator[Callable[[UpsampledPrompt], None]]:
+    """Open a run's journal with the first prompt; nothing asked leaves no trace."""
+    opened: list[Journal] = []
+
+    def note(entry: UpsampledPrompt) -> None:
+        if not opened:
+            opened.append(store.new_run(clock)[1])
+            opened[0].append("run-start", campaign)
+        opened[0].append(
+            "prompt-upsampled",
+            digest(entry.original.encode()),
+            text=digest(entry.text.encode()) if entry.text is not None else "",
+            kept=entry.kept,
+            model=entry.model,
+            weights=entry.weights,
+            seed=entry.seed,
+        )
+
+    with Store(project.state) as store:
+        outcome = "interrupted"
+        try:
+            yield note
+            outcome = "done"
+        except Flux2FlowError:
+            outcome = "failed"
+            raise
+        finally:
+            if opened:
+                opened[0].append("run-end", campaign, outcome=outcome)
+                opened[0].close()
 
 
 def _unwatched(_event: Event) -> None:

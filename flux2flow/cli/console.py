@@ -6,6 +6,7 @@ Colours and bars appear on a terminal only, and never with NO_COLOR. Every strin
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,13 @@ from flux2flow.cli.text import columns, visible
 from flux2flow.errors import EXIT_OK
 
 if TYPE_CHECKING:
+    from flux2flow.domain.plate import WeightsLicence
     from flux2flow.errors import Diagnostic
     from flux2flow.interfaces import Progress
     from flux2flow.reporting.terminal import Problem, Summary
 
 _LEVELS = {"error": ("ERROR", "red"), "fail": ("FAIL", "red"), "warn": ("warn", "yellow"), "info": ("note", "cyan")}
+_CHANGES = {"same": ("", "", None), "gone": ("[-", "-]", "red"), "new": ("{+", "+}", "green")}
 _SHOWN = 3
 """Of a problem's messages and pictures: the page lists them all."""
 
@@ -84,6 +87,17 @@ class Console:
         number = len(diagnostics)
         self._write(sys.stderr, f"{number} {'problem' if number == 1 else 'problems'}. Nothing was made.", "red")
 
+    def licence(self, licence: WeightsLicence, *, accepted: bool) -> None:
+        """Print the licence of a model's weights, and what it means for rendering."""
+        self.line(f"licence  {visible(licence.name)}: {visible(licence.summary)} ({visible(licence.url)})")
+        if accepted:
+            self.line("         accepted in flux2flow.yaml")
+        elif licence.needs_acknowledgement:
+            text = (
+                f"not accepted: render will refuse until flux2flow.yaml says accept_licences: [{visible(licence.name)}]"
+            )
+            self.line(f"         {text}", color="yellow")
+
     def table(
         self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()
     ) -> None:
@@ -96,6 +110,27 @@ class Console:
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             self.line("  ".join(cells).rstrip(), bold=number == 0)
+
+    def word_diff(self, before: str, after: str) -> None:
+        """Print what became of a text, word by word: coloured on a terminal, in git's word-diff marks elsewhere."""
+        from flux2flow.cli.word_diff import word_diff
+
+        colored = self._colored(sys.stdout)
+        width = shutil.get_terminal_size((100, 24)).columns - 2
+        line, used = "", 0
+        for change in word_diff(before, after):
+            left, right, color = _CHANGES[change.kind]
+            words = [visible(word) for word in change.words]
+            if not colored:
+                words[0], words[-1] = left + words[0], words[-1] + right
+            for word in words:
+                if used and used + 1 + columns(word) > width:
+                    self._emit(sys.stdout, f"  {line}\n")
+                    line, used = "", 0
+                styled = click.style(word, fg=color, strikethrough=change.kind == "gone" or None)
+                line += (" " if used else "") + (styled if colored and color else word)
+                used += columns(word) + bool(used)
+        self._emit(sys.stdout, f"  {line}\n")
 
     def problems(self, problems: Sequence[Problem]) -> None:
         """Print findings, each with the pictures it is about and what to do."""

@@ -64,7 +64,7 @@ def parse_only(text: str) -> dict[str, str]:
 def placed(campaign: Path) -> Iterator[None]:
     """Let errors in a project's files name them as they are reached from here, so that a terminal can open them."""
     from flux2flow.errors import SpecError
-    from flux2flow.project import Project
+    from flux2flow.project import MARKER, Project
 
     try:
         yield
@@ -74,24 +74,19 @@ def placed(campaign: Path) -> Iterator[None]:
         raise SpecError(
             tuple(
                 replace(diagnostic, position=replace(diagnostic.position, file=shown_path(file)))
-                if diagnostic.position.file and file.exists()
+                if diagnostic.position.file and (file.exists() or diagnostic.position.file == MARKER)
                 else diagnostic
                 for diagnostic, file in found
             )
         ) from error
 
 
-def load(path: Path, *, plugins: bool, backend: str | None = None) -> Loaded:
+def load(path: Path, *, plugins: bool, backend: str | None = None, prompts: bool = True) -> Loaded:
     """Load a campaign, with another backend where one is named."""
     from flux2flow import api
 
     with placed(path):
-        loaded = api.load(path, plugins=plugins)
-    if backend is None:
-        return loaded
-    loaded.registry.backend(backend)  # refuses a name that is not installed
-    changed = loaded.bundle.campaign.model_copy(update={"model": backend})
-    return replace(loaded, bundle=replace(loaded.bundle, campaign=changed))
+        return api.load(path, plugins=plugins, backend=backend, prompts=prompts)
 
 
 def planned(loaded: Loaded, only: tuple[dict[str, str], ...]) -> Plan:

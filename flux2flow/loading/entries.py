@@ -27,13 +27,28 @@ def entry_locales(workspace: Workspace, entry: Mapping[str, object]) -> list[str
     return [locale for _, locale in texts(workspace.campaign, "locales", "*")] or ["en"]
 
 
-def check_campaign(
+def check_model(
     workspace: Workspace, campaign: Document, backends: Sequence[str], known_models: Mapping[str, str]
 ) -> None:
-    """Check the whole campaign."""
+    """Check the campaign's model: say how one that is known is installed, or which one was meant."""
+    here = "one of " + ", ".join(backends)
+    more = [known for known in known_models if known not in backends]
     for path, name in texts(campaign, "model"):
-        if name not in backends:
-            _no_model(workspace, campaign, path, name, backends, known_models)
+        if name in more:
+            workspace.problems.at_value(
+                campaign, path, "model-not-installed", f"the model {name!r} is not installed here", expected=here,
+                remedy=f"{known_models[name]}; docs/models.md tells it step by step",
+            )  # fmt: skip
+        elif name not in backends:
+            also = ", or with weights of your own " + ", ".join(more) if more else ""
+            workspace.problems.at_value(
+                campaign, path, "unknown-model", f"there is no model {name!r}", expected=here + also,
+                suggestions=suggest(name, [*backends, *more]),
+            )  # fmt: skip
+
+
+def check_campaign(workspace: Workspace, campaign: Document) -> None:
+    """Check all of a campaign but its model."""
     _check_locales(workspace, campaign)
     _check_formats(workspace, campaign)
     seen: dict[str, int] = {}
@@ -45,30 +60,6 @@ def check_campaign(
             _check_variants(workspace, campaign, index, template)
             _check_classes(workspace, campaign, index, template)
         _check_rows(workspace, campaign, index)
-
-
-def _no_model(
-    workspace: Workspace,
-    campaign: Document,
-    path: KeyPath,
-    name: str,
-    backends: Sequence[str],
-    known_models: Mapping[str, str],
-) -> None:
-    """Say how a model that exists is installed, or which one was meant."""
-    here = "one of " + ", ".join(backends)
-    if name in known_models:
-        workspace.problems.at_value(
-            campaign, path, "model-not-installed", f"the model {name!r} is not installed here", expected=here,
-            remedy=f"{known_models[name]}; docs/models.md tells it step by step",
-        )  # fmt: skip
-        return
-    more = [known for known in known_models if known not in backends]
-    expected = here + (", or with weights of your own " + ", ".join(more) if more else "")
-    workspace.problems.at_value(
-        campaign, path, "unknown-model", f"there is no model {name!r}", expected=expected,
-        suggestions=suggest(name, [*backends, *more]),
-    )  # fmt: skip
 
 
 def _check_key(

@@ -35,11 +35,12 @@ def load(
     known_models: Mapping[str, str] = MappingProxyType({}),
     licences: Collection[str] = (),
     prompts: bool = True,
+    check_model: bool = True,
 ) -> CampaignBundle:
     """Load a campaign with everything it refers to; raise SpecError with every problem of every file.
 
     `known_models` says of a model that is not installed how to get it; `licences` are the names that a project may
-    accept. Without `prompts`, the campaign's prompt file stays unread.
+    accept. Without `prompts`, the campaign's prompt file stays unread; without `check_model`, so does its model.
     """
     try:
         place = Place("project", project.relative(campaign_path))
@@ -61,7 +62,9 @@ def load(
     for name, document in workspace.templates.items():
         check_template(workspace, document, name)
     if workspace.campaign is not None:
-        entries.check_campaign(workspace, workspace.campaign, backends, known_models)
+        entries.check_campaign(workspace, workspace.campaign)
+        if check_model:
+            entries.check_model(workspace, workspace.campaign, backends, known_models)
     check_strings(workspace)
     check_slot_values(workspace)
     book = read_prompts(workspace) if prompts else None

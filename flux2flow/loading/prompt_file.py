@@ -10,15 +10,16 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from flux2flow.domain.campaign import PromptBook
+from flux2flow.domain.campaign import CampaignBundle, PromptBook
 from flux2flow.domain.upsampled import MAX_PROMPT, PromptFile, UpsampledPrompt
 from flux2flow.errors import Diagnostic, Position, SpecError, StoreError
 from flux2flow.loading import yaml_composer
 from flux2flow.loading.collector import Collector
 from flux2flow.loading.models import validate
-from flux2flow.loading.workspace import Workspace, texts
+from flux2flow.loading.workspace import Place, Workspace, texts
 from flux2flow.loading.yaml_document import Document
 from flux2flow.project import FileRefusedError, Project, check_relative, reference
+from flux2flow.store import LocalDisk, publish
 
 WIDTH = 100
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -64,6 +65,20 @@ def read_prompt_file(project: Project, path: str) -> tuple[UpsampledPrompt, ...]
     made = _prompts(yaml_composer.read(path, data), problems)
     problems.raise_any()
     return made
+
+
+def prompt_file_path(bundle: CampaignBundle) -> str:
+    """Name a campaign's prompt file from the project's root: the one it names, else one in `prompts/` beside it."""
+    folder = Place("project", bundle.sources["campaign"].file).folder
+    return folder.inside(bundle.campaign.prompts or f"prompts/{bundle.campaign.campaign}.yaml").path
+
+
+def write_prompt_file(project: Project, path: str, prompts: Sequence[UpsampledPrompt]) -> None:
+    """Write the file whole or not at all; raise StoreError, also where a link would lead out of the project."""
+    target = project.root.joinpath(*check_relative(path))
+    if not target.parent.resolve().is_relative_to(project.root.resolve()):
+        raise StoreError(f"{path} leads out of the project through a symbolic link")
+    publish(LocalDisk(), target, prompt_file_text(prompts).encode())
 
 
 def prompt_file_text(prompts: Sequence[UpsampledPrompt]) -> str:

@@ -65,13 +65,14 @@ def distinct_prompts(plan: Plan) -> tuple[WantedPrompt, ...]:
     return tuple(found.values())
 
 
-def judge(original: str, answer: str, *, cut: bool = False) -> Judgement:
+def judge(original: str, answer: str, problem: str = "") -> Judgement:
     """Hold an answer against the original: colours, lettering and numbered pictures must be the same ones.
 
     Lettering that nobody asked for would be painted, and a picture that was not handed over cannot be meant.
+    `problem` is what the model itself said against its answer.
     """
     text = " ".join(answer.split())
-    refused = [*_unfit(text, cut), *_lost(original, text)]
+    refused = [problem] if problem else [*_unfit(text), *_lost(original, text)]
     return Judgement(text, "; ".join(refused), () if refused else tuple(_doubts(original, text)))
 
 
@@ -118,10 +119,10 @@ def _kept(entry: UpsampledPrompt, limits: BackendLimits) -> str:
     return ""
 
 
-def _unfit(text: str, cut: bool) -> list[str]:
+def _unfit(text: str) -> list[str]:
     if not text:
         return ["the answer is empty"]
-    found = ["the answer was cut off at its limit"] if cut else []
+    found = []
     if len(text) > MAX_PROMPT:
         found.append(f"the answer has {len(text)} characters, a prompt may have {MAX_PROMPT}")
     if any(unicodedata.category(character) in _HIDDEN for character in text):

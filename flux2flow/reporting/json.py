@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flux2flow.domain.finding import Finding
@@ -16,10 +16,10 @@ def report_json(report: Report) -> str:
     return _text(manifest(report) | {"exit_code": report.exit_code, "output": report.output, "seconds": report.seconds})
 
 
-def findings_json(findings: Sequence[Finding], exit_code: int) -> str:
-    """Return what `validate` found."""
+def findings_json(findings: Sequence[Finding], exit_code: int, licence: Mapping[str, Any] | None = None) -> str:
+    """Return what `validate` found, and the licence of the model's weights."""
     documents = [finding_document(finding) | {"asset": finding.asset} for finding in findings]
-    return _text({"format_version": 1, "findings": documents, "exit_code": exit_code})
+    return _text({"format_version": 1, "findings": documents, "exit_code": exit_code, "licence": licence})
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from flux2flow.domain.asset import Asset
 from flux2flow.domain.finding import Finding
 from flux2flow.domain.measures import Box
 from flux2flow.domain.plan import PlannedPlate
-from flux2flow.domain.plate import Plate
+from flux2flow.domain.plate import Plate, WeightsLicence
 from flux2flow.domain.report import Report
 from flux2flow.domain.scene import Scene
 
@@ -39,6 +39,7 @@ def manifest(report: Report) -> dict[str, Any]:
             "brand_name": plan.brand_name,
             "seed": plan.seed,
         },
+        "model": {"name": plan.backend.name, "licence": _licence(plan.backend.licence)},
         "run": report.run,
         "environment": dict(sorted(report.environment)),
         "counts": counts(report),
@@ -49,6 +50,14 @@ def manifest(report: Report) -> dict[str, Any]:
         ],
         "notes": [{"code": note.code, "subject": note.subject, "message": note.message} for note in plan.notes],
     }
+
+
+def _licence(licence: WeightsLicence | None) -> dict[str, Any] | None:
+    """Return a licence as plain values. No run begins without an acknowledgement that it needs."""
+    if licence is None:
+        return None
+    acknowledged = "given in flux2flow.yaml" if licence.needs_acknowledgement else "not needed"
+    return {"name": licence.name, "url": licence.url, "summary": licence.summary, "acknowledgement": acknowledged}
 
 
 def counts(report: Report) -> dict[str, int]:
@@ -98,6 +107,8 @@ def _plate(plate: Plate, planned: PlannedPlate | None) -> dict[str, Any]:
             "side": planned.side,
             "serves": list(planned.serves),
             "prompt": request.prompt,
+            "original_prompt": planned.original_prompt,
+            "negative_prompt": request.negative_prompt,
             "seed": request.seed,
             "steps": request.steps,
             "guidance": request.guidance,

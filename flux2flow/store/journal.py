@@ -29,6 +29,7 @@ RecordKind = Literal[
     "report-written",
     "failure",
     "damage",
+    "prompt-upsampled",
 ]
 
 

@@ -105,7 +105,7 @@ def test_a_verb_returns_the_exit_code(ends_with, returned: object, code: int) ->
     ("arguments", "words"),
     [
         (["rendr"], "Did you mean 'render'?"),
-        (["zzz"], "There are init, plan, render, validate, formats, schema, doctor."),
+        (["zzz"], "There are init, plan, render, validate, upsample, models, formats, schema,"),
         (["render", "--forse", __file__], "--force"),
         (["render", "no-such-campaign.yaml"], "does not exist"),
         (["plan", __file__, "--only", "colour=red"], "'colour=red' does not read as one of asset, format, locale, row"),
@@ -126,7 +126,7 @@ def test_a_wrong_command_line_says_what_was_meant(
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     shown = capsys.readouterr().out
-    verbs = ["init", "plan", "render", "validate", "formats", "schema", "doctor"]
+    verbs = ["init", "plan", "render", "validate", "upsample", "models", "formats", "schema", "doctor"]
     assert [line.split()[0] for line in shown.partition("Commands:\n")[2].split("\n\n")[0].splitlines()] == verbs
 
 

@@ -9,7 +9,7 @@ import importlib.util
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +18,7 @@ import click
 
 from flux2flow.cli.console import console
 from flux2flow.cli.text import visible
-from flux2flow.errors import EXIT_NOT_MADE, EXIT_OK, Flux2FlowError
+from flux2flow.errors import EXIT_NOT_MADE, EXIT_OK, Flux2FlowError, SpecError
 
 if TYPE_CHECKING:
     from flux2flow.interfaces import BackendEntry
@@ -132,8 +132,8 @@ def _disk(folder: Path) -> Examined:
     )
 
 
-def _backend(name: str, entry: BackendEntry) -> Examined:
-    """Ask a backend who it is: that finds its weights and loads none."""
+def _backend(name: str, entry: BackendEntry, accepted: Collection[str]) -> Examined:
+    """Ask a backend who it is, which finds its weights and loads none; and say under which licence they are."""
     try:
         identity = entry.create().identity()
     except Flux2FlowError as error:
@@ -141,10 +141,20 @@ def _backend(name: str, entry: BackendEntry) -> Examined:
             f"backend {name}", "note", str(error), "campaigns that name another model are not touched by this"
         )
     weights = f", weights {identity.weights_digest[:12]}…" if identity.weights_digest else ", no weights needed"
-    return Examined(f"backend {name}", "ok", f"{identity.variant}{weights}")
+    found, licence = f"{identity.variant}{weights}", entry.limits.licence
+    if licence is None:
+        return Examined(f"backend {name}", "ok", found)
+    found += f", {licence.name} ({licence.url})"
+    if not licence.needs_acknowledgement:
+        return Examined(f"backend {name}", "ok", found)
+    if licence.name in accepted:
+        return Examined(f"backend {name}", "ok", f"{found}, accepted in this project's flux2flow.yaml")
+    remedy = f"{licence.summary}; to render with it here, flux2flow.yaml must say accept_licences: [{licence.name}]"
+    return Examined(f"backend {name}", "note", f"{found}, not accepted in this project", remedy)
 
 
 def _registry(plugins: bool) -> Iterator[Examined]:
+    from flux2flow.api import accepted_here
     from flux2flow.plugins import registry
 
     try:
@@ -154,6 +164,11 @@ def _registry(plugins: bool) -> Iterator[Examined]:
         return
     names = ", ".join(f"{plugin.name} {plugin.version}" for plugin in found.plugins)
     yield Examined("plugins", "ok", names or "none")
+    accepted: Collection[str] = ()
+    try:
+        accepted = accepted_here(found)
+    except SpecError as error:
+        yield Examined("flux2flow.yaml", "lack", str(error), "flux2flow validate shows the place")
     for name, entry in sorted(found.backends.items()):
-        yield _backend(name, entry)
+        yield _backend(name, entry, accepted)
     yield Examined("checks", "ok", str(len(found.checks)))

@@ -12,6 +12,7 @@ from flux2flow.cli.console import console, shown_path
 from flux2flow.cli.text import visible
 
 if TYPE_CHECKING:
+    from flux2flow.api import LicenceState
     from flux2flow.domain.plan import Plan
 
 
@@ -33,35 +34,37 @@ def command(
     no_plugins: bool,
 ) -> None:
     """Show what CAMPAIGN would make: every plate, how formats are cut from it, and what is shared."""
-    from flux2flow import planning
+    from flux2flow import api, planning
 
     loaded = options.load(campaign, plugins=not no_plugins, backend=backend)
     with options.placed(campaign):
         plan = options.planned(loaded, only)
+        licence = api.licence(loaded)
     if output is not None:
         from flux2flow.store import LocalDisk, publish
 
         publish(LocalDisk(), output.absolute(), planning.plan_to_json(plan).encode())
     if as_json:
-        console.raw(_document(plan))
+        console.raw(_document(plan, licence))
         return
-    _show(plan)
+    _show(plan, licence)
     if output is not None:
         console.line(f"Written to {visible(shown_path(output.absolute()))}")
 
 
-def _document(plan: Plan) -> str:
-    """Make the plan file with its table, which whoever follows the plan may leave unread."""
+def _document(plan: Plan, licence: LicenceState | None) -> str:
+    """Make the plan file with its table and licence, which whoever follows the plan may leave unread."""
     import json
 
     from flux2flow import planning
     from flux2flow.domain.fingerprint import plain
 
     document = json.loads(planning.plan_to_json(plan))
-    return json.dumps(document | {"table": plain(planning.table(plan))}, indent=2, ensure_ascii=False)
+    said = {"table": plain(planning.table(plan)), "licence": licence.document() if licence is not None else None}
+    return json.dumps(document | said, indent=2, ensure_ascii=False)
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, licence: LicenceState | None) -> None:
     from flux2flow import planning
 
     table = planning.table(plan)
@@ -77,6 +80,8 @@ def _show(plan: Plan) -> None:
     console.line(
         f"{visible(plan.title or plan.campaign)} · {visible(plan.brand_name)} · {plan.backend.name}", bold=True
     )
+    if licence is not None:
+        console.licence(licence.licence, accepted=licence.accepted)
     console.line()
     console.table(["plate", "side", "size", "MP", "pictures", ""], rows, right=frozenset({3, 4}))
     console.line()
@@ -85,6 +90,8 @@ def _show(plan: Plan) -> None:
         console.line(f"note  {visible(message + where)}", color="cyan")
     totals = table.totals
     flips = f", {totals.flips} mirrored" if totals.flips else ""
+    if totals.upsampled:
+        console.line(f"{totals.upsampled} of {totals.plates} plates are painted by upsampled prompts")
     console.line(
         f"{totals.scenes} pictures from {totals.plates} plates ({totals.megapixels:.2f} MP painted, "
         f"{totals.reuse:.1f} pictures a plate{flips})",

@@ -51,7 +51,7 @@ def command(
         plan, run = _from_file(campaign, plan_file, plugins=not no_plugins)
     else:
         plan, run = _from_campaign(campaign, only, backend, plugins=not no_plugins)
-    with console.watching(len(plan.plates), quiet=quiet or as_json) as progress:
+    with options.placed(campaign), console.watching(len(plan.plates), quiet=quiet or as_json) as progress:
         report = run(progress=progress, force=force, workers=workers, unconfined=unconfined)
     if as_json:
         from flux2flow.reporting.json import report_json

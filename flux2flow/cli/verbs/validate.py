@@ -13,23 +13,27 @@ from flux2flow.errors import EXIT_FINDINGS, EXIT_OK
 
 @click.command(short_help="Check all that needs no painting.")
 @options.campaign
+@options.backend
 @click.option("-v", "--verbose", is_flag=True, help="Show notes too.")
 @options.as_json
 @options.no_plugins
-def command(campaign: Path, verbose: bool, as_json: bool, no_plugins: bool) -> int:
+def command(campaign: Path, backend: str | None, verbose: bool, as_json: bool, no_plugins: bool) -> int:
     """Check CAMPAIGN without painting: its files, and its type as it will be set."""
     from flux2flow import api
     from flux2flow.reporting.terminal import problems_of
 
+    loaded = options.load(campaign, plugins=not no_plugins, backend=backend)
     with options.placed(campaign):
-        loaded = api.load(campaign, plugins=not no_plugins)
         findings = api.validate(loaded)
+        licence = api.licence(loaded)
     code = EXIT_FINDINGS if any(finding.blocking for finding in findings) else EXIT_OK
     if as_json:
         from flux2flow.reporting.json import findings_json
 
-        console.raw(findings_json(findings, code))
+        console.raw(findings_json(findings, code, licence.document() if licence is not None else None))
         return code
+    if licence is not None:
+        console.licence(licence.licence, accepted=licence.accepted)
     console.problems(problems_of(findings, least="info" if verbose else "warn"))
     tally = {level: sum(finding.level == level for finding in findings) for level in ("error", "fail", "warn", "info")}
     failed, warned = tally["error"] + tally["fail"], tally["warn"]
