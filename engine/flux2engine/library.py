@@ -171,6 +171,7 @@ class InstalledModel:
 class DamagedRecord:
     """Name a file of the library that is no record, and why."""
 
+    kind: Kind
     path: Path
     reason: str
 
@@ -189,7 +190,7 @@ class Library:
             try:
                 components.append(_record(kind, path))
             except LibraryError as error:
-                damaged.append(DamagedRecord(path, str(error)))
+                damaged.append(DamagedRecord(kind, path, str(error)))
         return tuple(components), tuple(damaged)
 
     def components(self) -> tuple[Component, ...]:
@@ -320,44 +321,49 @@ def _partner(
     """Find the component a transformer is bound to, else the published one, else the only one that fits."""
     there = {part.name: part for part in components if part.kind == kind}
     bound = transformer.autoencoder if kind == "autoencoder" else transformer.text_encoder
+    shape = transformer.configuration
     if bound is not None:
         chosen = there.get(bound)
         if chosen is None:
-            missing.append(f"{WORDS[kind]} {bound!r} missing: import it again, or bind the model to another")
+            option = f"--{kind.replace('_', '-')}"
+            missing.append(
+                f"{WORDS[kind]} {bound!r} missing: import it again, or the transformer with {option} and another"
+            )
     else:
-        fitting = {name: part for name, part in there.items() if misfit(transformer, part) is None}
+        fitting = {name: part for name, part in there.items() if misfit(transformer.name, shape, part) is None}
         usual = "flux2" if kind == "autoencoder" else variant.text_encoder_name
         only = next(iter(fitting.values())) if len(fitting) == 1 else None
         chosen = fitting.get(usual, only)
         if chosen is None:
             missing.append(_absent(kind, variant, tuple(fitting)))
     if chosen is not None:
-        if (reason := misfit(transformer, chosen)) is not None:
+        if (reason := misfit(transformer.name, shape, chosen)) is not None:
             missing.append(reason)
         missing.extend(_unsound(chosen))
     return chosen
 
 
-def misfit(transformer: Component, part: Component) -> str | None:
-    """Say why a transformer cannot be run with an autoencoder or a text encoder; None where it can."""
-    takes, gives = transformer.configuration, part.configuration
+def misfit(name: str, takes: Shape, part: Component) -> str | None:
+    """Say why a transformer of this name and shape cannot be run with a part; None where it can."""
+    gives = part.configuration
     assert isinstance(takes, TransformerConfig)
     if isinstance(gives, TextEncoderConfig) and gives.context_dim != takes.context_dim:
         return (
-            f"the text encoder {part.name!r} gives {gives.context_dim} values a token and the transformer"
-            f" {transformer.name!r} takes {takes.context_dim}: bind it to another text encoder"
+            f"the text encoder {part.name!r} gives {gives.context_dim} values a token and the transformer {name!r}"
+            f" takes {takes.context_dim}: choose another with --text-encoder"
         )
     if isinstance(gives, AutoencoderConfig) and 4 * gives.latent_channels != takes.in_channels:
         return (
             f"the autoencoder {part.name!r} gives {4 * gives.latent_channels} values a token and the transformer"
-            f" {transformer.name!r} takes {takes.in_channels}: bind it to another autoencoder"
+            f" {name!r} takes {takes.in_channels}: choose another with --autoencoder"
         )
     return None
 
 
 def _absent(kind: Literal["autoencoder", "text_encoder"], variant: ModelVariant, fitting: tuple[str, ...]) -> str:
     if fitting:
-        return f"{WORDS[kind]} not chosen: bind the model to one of {', '.join(fitting)}"
+        option = f"--{kind.replace('_', '-')}"
+        return f"{WORDS[kind]} not chosen: import the transformer again with {option}, one of {', '.join(fitting)}"
     if kind == "text_encoder" and variant.transformer.context_dim != VARIANTS[variant.name].text_encoder.context_dim:
         return f"text encoder missing: import one that gives {variant.transformer.context_dim} values a token"
     return f"{WORDS[kind]} missing: import {needs(variant)[kind]}"
