@@ -39,7 +39,10 @@ class LanguageModelEncoder:
         self.tokenizer = tokenizer
         self.model = model
         self.bytes_moved = bytes_moved  # to the device, when the weights were loaded
-        self.pad_id = int(tokenizer.token_to_id(PAD_TOKENS[config.kind]))
+        pad_id = tokenizer.token_to_id(PAD_TOKENS[config.kind])
+        if pad_id is None:
+            raise ValueError(f"the tokenizer has no {PAD_TOKENS[config.kind]}")
+        self.pad_id = pad_id
 
     def tokenize(self, prompt: str) -> tuple[Tensor, Tensor, int]:
         """Return ids (1, T), the mask of real tokens (1, T) and the full count, of the prompt in its template."""
@@ -112,18 +115,17 @@ class CachedTextEncoder:
         """Encode `prompts`, one item each, on the identity's device; equal prompts are encoded once."""
         if not prompts:
             raise ValueError("no prompts to encode")
-        found = {prompt: self._cached(prompt) for prompt in prompts}
+        found: dict[str, tuple[Tensor, int] | None] = {prompt: self._cached(prompt) for prompt in prompts}
         missing = [prompt for prompt, entry in found.items() if entry is None]
         if missing:
             fresh = self._load().encode(missing)
             for index, prompt in enumerate(missing):
-                entry = fresh.states[index], fresh.token_counts[index]
-                found[prompt] = entry
-                tensors = {"states": entry[0], "token_count": torch.tensor(entry[1])}
-                self._cache.put(self.identity.key(prompt), tensors)
+                states, count = fresh.states[index], fresh.token_counts[index]
+                found[prompt] = states, count
+                self._cache.put(self.identity.key(prompt), {"states": states, "token_count": torch.tensor(count)})
         entries = [entry for prompt in prompts if (entry := found[prompt]) is not None]
-        states = torch.stack([state.to(self.identity.device) for state, _ in entries])
-        return _embeddings(states, [count for _, count in entries], self.identity.tokens)
+        joined = torch.stack([states.to(self.identity.device) for states, _ in entries])
+        return _embeddings(joined, [count for _, count in entries], self.identity.tokens)
 
     def _cached(self, prompt: str) -> tuple[Tensor, int] | None:
         tensors = self._cache.get(self.identity.key(prompt))
@@ -174,7 +176,7 @@ def language_model_config(config: TextEncoderConfig, layers: int) -> Any:
     """Return transformers' configuration of `config` with `layers` layers."""
     from transformers import MistralConfig, Qwen3Config
 
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": config.vocabulary,
         "hidden_size": config.hidden_size,
         "intermediate_size": config.feed_forward_size,
@@ -202,7 +204,7 @@ def restore_rotations(model: nn.Module, device: torch.device) -> None:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if "inv_freq" in dict(child.named_buffers(recurse=False)):
-                fresh = type(child)(child.config)  # type: ignore[call-arg]
+                fresh = type(child)(child.config)
                 setattr(parent, name, fresh.to(device))
 
 

@@ -129,7 +129,10 @@ class PlainTokens:
 
     def control(self, token: str) -> int:
         """Return the id of a control token."""
-        return int(self._tokenizer.token_to_id(token))
+        index = self._tokenizer.token_to_id(token)
+        if index is None:
+            raise ValueError(f"the tokenizer has no {token}")
+        return index
 
     def knows(self, token: str) -> bool:
         """Whether the tokenizer has a control token."""
@@ -263,23 +266,23 @@ def build_mistral3(
     from transformers import Mistral3Config, Mistral3ForConditionalGeneration, PixtralVisionConfig
 
     vision = numbers.vision_config
-    config = Mistral3Config(
-        vision_config=PixtralVisionConfig(
-            **vision.model_dump(exclude={"rope_theta", "rope_parameters"}),
-            rope_parameters={"rope_type": "axial", "rope_theta": vision.theta},
-            attn_implementation="sdpa",
-        ),
-        text_config=language_model_config(shape, shape.layers),
-        image_token_index=image_token,
-        projector_hidden_act=numbers.projector_hidden_act,
-        vision_feature_layer=numbers.vision_feature_layer,
-        multimodal_projector_bias=numbers.multimodal_projector_bias,
-        spatial_merge_size=numbers.spatial_merge_size,
-        tie_word_embeddings=tied,
-        attn_implementation="sdpa",
-    )
+    tower: dict[str, Any] = vision.model_dump(exclude={"rope_theta", "rope_parameters"}) | {
+        "rope_parameters": {"rope_type": "axial", "rope_theta": vision.theta},
+        "attn_implementation": "sdpa",
+    }
+    whole: dict[str, Any] = {
+        "vision_config": PixtralVisionConfig(**tower),
+        "text_config": language_model_config(shape, shape.layers),
+        "image_token_index": image_token,
+        "projector_hidden_act": numbers.projector_hidden_act,
+        "vision_feature_layer": numbers.vision_feature_layer,
+        "multimodal_projector_bias": numbers.multimodal_projector_bias,
+        "spatial_merge_size": numbers.spatial_merge_size,
+        "tie_word_embeddings": tied,
+        "attn_implementation": "sdpa",
+    }
     with torch.device("meta"):
-        model = Mistral3ForConditionalGeneration(config)
+        model = Mistral3ForConditionalGeneration(Mistral3Config(**whole))
     if tied:
         model.lm_head.weight = model.model.language_model.embed_tokens.weight
     made: nn.Module = model
