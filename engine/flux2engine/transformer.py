@@ -129,11 +129,10 @@ class Flux2Transformer(nn.Module):
 
         modulation = self.single_stream_modulation(condition)
         for index, module in enumerate(self.single_blocks, start=1):
-            block = cast(SingleStreamBlock, module)
-            query, key, value, gated = block.project(states, modulation[0], rotation)
-            single.append((key.contiguous(), value.contiguous()))  # a view would keep the whole projection alive
-            if index < len(self.single_blocks):  # what the last block makes of the references, nobody asks
-                states = block.close(states, modulation[0], attention(query, key, value, None), gated)
+            # What the last block makes of the references, nobody asks.
+            last = index == len(self.single_blocks)
+            states, kept = cast(SingleStreamBlock, module).references(states, modulation, rotation, last)
+            single.append(kept)
         return ReferenceKeyValues(tuple(double), tuple(single))
 
     def _condition(self, timestep: Tensor, guidance: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -314,6 +313,16 @@ class SingleStreamBlock(nn.Module):
         del query, key, value  # three times the hidden size that nothing below needs
         return self.close(joint, modulation[0], attended, gated)
 
+    def references(
+        self, states: Tensor, modulation: Triples, rotation: Rotation, last: bool
+    ) -> tuple[Tensor, KeyValue]:
+        """Let references attend to each other alone; return their new states, and their keys and values."""
+        query, key, value, gated = self.project(states, modulation[0], rotation)
+        kept = key.contiguous(), value.contiguous()  # a view would keep the whole projection alive
+        if not last:
+            states = self.close(states, modulation[0], attention(query, key, value, None), gated)
+        return states, kept
+
     def project(self, joint: Tensor, modulation: Triple, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return rotated queries and keys, and values, each (B, heads, S, head_dim), and the MLP up to its gate."""
         shift, scale, _ = modulation
@@ -403,6 +412,19 @@ def close_stream(
         return (states + gate * mlp(modulate(states, shift, scale)),)
 
     return by_slices(part, states, attended, width=width)[0]
+
+
+def peak_bytes(config: TransformerConfig, tokens: int, kept_tokens: int = 0, element_size: int = 2) -> int:
+    """Return a bound on what one call without autograd takes beside weights, arguments and kept keys and values.
+
+    `tokens` are those of text, output and references of all items together, padding included; `kept_tokens` those that
+    come as keys and values. Measured in tests/engine/test_batches.py.
+    """
+    # The joint states, queries, keys, values, what was attended to (twice while it is turned), the MLP up to its gate.
+    states = (6 * config.hidden_size + config.mlp_size) * element_size
+    around = 4 * config.head_dim + 2 * config.in_channels * element_size + 64  # rotation, tokens, ids and mask
+    behind = 2 * config.hidden_size * element_size * (tokens + kept_tokens) if kept_tokens else 0
+    return tokens * (states + around) + behind + 3 * SLICE_BYTES
 
 
 def by_slices(function: Callable[..., tuple[Tensor, ...]], *tokens: Tensor, width: int) -> tuple[Tensor, ...]:
