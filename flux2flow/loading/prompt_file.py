@@ -16,7 +16,7 @@ from flux2flow.errors import Diagnostic, Position, SpecError, StoreError
 from flux2flow.loading import yaml_composer
 from flux2flow.loading.collector import Collector
 from flux2flow.loading.models import validate
-from flux2flow.loading.workspace import Place, Workspace, texts
+from flux2flow.loading.workspace import Place, Workspace, select, texts
 from flux2flow.loading.yaml_document import Document
 from flux2flow.project import FileRefusedError, Project, check_relative, reference
 from flux2flow.store import LocalDisk, publish
@@ -103,21 +103,21 @@ def prompt_file_text(prompts: Sequence[UpsampledPrompt]) -> str:
 
 def _prompts(document: Document, problems: Collector) -> tuple[UpsampledPrompt, ...]:
     made = validate(document, PromptFile, problems)
-    if made is None:
-        return ()
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for number, prompt in enumerate(made.prompts):
-        path = ("prompts", number)
-        if prompt.text is None and not prompt.kept:
+    seen: set[str] = set()
+    for path, entry in select(document.data, "prompts", "*"):
+        if not isinstance(entry, dict):
+            continue
+        if entry.get("text") is None and not entry.get("kept"):
             message = "the entry has neither 'text' nor 'kept'"
             problems.at_value(document, path, "missing-key", message, expected="text: what is painted instead")
-        if prompt.text is not None and (wrong := unfit(prompt.text)):
+        if isinstance(text := entry.get("text"), str) and (wrong := unfit(text)):
             problems.at_value(document, (*path, "text"), "bad-prompt", f"'text' {wrong}")
-        if (prompt.original, prompt.references) in seen:
+        key = json.dumps([entry.get("original"), entry.get("references") or []])
+        if key in seen:
             message = "an entry above has the same original and references"
             problems.at_value(document, (*path, "original"), "duplicate-prompt", message, remedy="delete one of them")
-        seen.add((prompt.original, prompt.references))
-    return made.prompts
+        seen.add(key)
+    return made.prompts if made is not None else ()
 
 
 def unfit(text: str) -> str:

@@ -14,6 +14,8 @@ from flux2flow.project import Project
 
 BASE = Path(__file__).parent / "project"
 BACKENDS = ("procedural", "nano")
+LICENCES = ("Apache-2.0", "FLUX-Non-Commercial-2.0")
+KNOWN = {"klein-4b": "import flux-2-klein-4b.safetensors", "klein-9b": "import flux-2-klein-9b.safetensors"}
 
 
 def make_project(folder: Path) -> Path:

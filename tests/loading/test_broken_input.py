@@ -14,7 +14,7 @@ import pytest
 
 from flux2flow.errors import SpecError
 from flux2flow.loading import format_diagnostic, load
-from tests.loading.conftest import BACKENDS, make_project, project_of
+from tests.loading.conftest import BACKENDS, KNOWN, LICENCES, make_project, project_of
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.name for path in CASES.iterdir())
@@ -24,7 +24,7 @@ def broken(name: str, folder: Path) -> SpecError:
     campaign = make_project(folder)
     shutil.copytree(CASES / name, folder, dirs_exist_ok=True)
     with pytest.raises(SpecError) as raised:
-        load(campaign, project_of(campaign), backends=BACKENDS)
+        load(campaign, project_of(campaign), backends=BACKENDS, known_models=KNOWN, licences=LICENCES)
     return raised.value
 
 
@@ -48,7 +48,7 @@ def test_three_or_more_problems_come_in_one_run(name: str, tmp_path: Path) -> No
 def test_there_are_cases_of_every_kind() -> None:
     kinds = (
         "wrong-key", "wrong-type", "duplicate", "tab", "unquoted-hex", "missing-file", "missing-font",
-        "missing-locale-key", "jinja", "bad-csv", "alias", "not-utf-8", "empty",
+        "missing-locale-key", "jinja", "bad-csv", "alias", "not-utf-8", "empty", "project-file", "prompts", "model",
     )  # fmt: skip
     counts = {kind: sum(name.startswith(kind) for name in NAMES) for kind in kinds}
     assert {kind: count for kind, count in counts.items() if count < 2} == {}

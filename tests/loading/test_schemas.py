@@ -16,11 +16,14 @@ from flux2flow.loading.yaml_composer import read
 from tests.loading.conftest import BASE
 
 REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = Path(__file__).parent / "documents"
 FILES = {
     "campaign": [BASE / "campaign.yaml", *REPOSITORY.glob("examples/*/campaign.yaml")],
     "template": [BASE / "templates/card/simple/template.yaml", *REPOSITORY.glob("templates/*/*/template.yaml")],
     "brand_kit": [BASE / "brand_kits/tiny/brand_kit.yaml", *REPOSITORY.glob("brand_kits/*/brand_kit.yaml")],
     "copy": [*BASE.glob("copy/*.yaml"), *REPOSITORY.glob("examples/*/copy/*.yaml")],
+    "project": [DOCUMENTS / "flux2flow.yaml"],
+    "prompts": [DOCUMENTS / "prompts.yaml"],
     "format": list((REPOSITORY / "flux2flow/loading/formats").glob("*.yaml")),
 }
 
@@ -77,6 +80,11 @@ def _set(*path: Any) -> Callable[[Any], None]:
         ("brand_kit", _set("styles", "body", "weight", 5000)),
         ("copy", _set("headline", 12)),
         ("copy", _set("lines", "lamp", ["x"])),
+        ("campaign", _set("sampling", {"steps": 0})),
+        ("project", _set("endpoint", "https://example.org")),
+        ("project", _set("accept_licences", "FLUX-Non-Commercial-2.0")),
+        ("prompts", _set("prompts", 0, "promt", "x")),
+        ("prompts", _set("prompts", 1, "seed", "seven")),
         ("format", _set("formats", 0, "width", 4)),
         ("format", _set("formats", 0, "media", ["gif"])),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flux2engine.upsampling import PromptUpsampler
 
 _INSTALL = "install the engine: pip install 'flux2flow[engine]'"
-_IMPORT = "flux2flow models import FOLDER, with the folder of mistralai/Mistral-Small-3.2-24B-Instruct-2506"
+_IMPORT = "flux2flow models import FOLDER, with the folder mistralai/Mistral-Small-3.2-24B-Instruct-2506"
 
 
 @dataclass(frozen=True, slots=True)
