@@ -26,11 +26,32 @@ class FileSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PaintStep:
-    """Progress of one plate: step `done` of `of`."""
+    """Progress of one plate: step `done` of `of`.
+
+    A backend that says `done` 0 before it starts on a plate makes the journal exact: what a killed run was at is then
+    known from the start, and not from the first step.
+    """
 
     plate: int
     done: int
     of: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaintPhase:
+    """Progress outside any one plate, such as "encode prompts": `done` of `of` before what comes now."""
+
+    name: str
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaintFailed:
+    """A plate that cannot be painted, and why; the backend goes on with the others."""
+
+    plate: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +73,14 @@ class ImageBackend(Protocol):
         """Return what decides the pixels besides the request; cheap, no torch."""
         ...
 
-    def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
-        """Paint requests of one size; yields progress, and each plate as it is done. Raises GenerationError."""
+    def paint(
+        self, requests: Sequence[PlateRequest], files: FileSource
+    ) -> Iterator[PaintStep | Painted | PaintFailed | PaintPhase]:
+        """Paint requests, in any order; yields progress, and each plate as it is done.
+
+        What goes wrong with one plate is a PaintFailed. A GenerationError ends the call: those that are left are then
+        painted one by one, in calls of their own.
+        """
         ...
 
 
@@ -82,11 +109,12 @@ class CheckSubject:
 class Event:
     """Progress of a run, for whoever shows it. `done` of `of` counts steps (`plate-step`), plates or assets.
 
-    Order: `start` · `plate-step`* and `plate` per plate · `asset` per asset · `failure` where something could not be
-    made · `end`. `reused` marks what was not made again.
+    Order: `start` · `phase`* (what a model does outside any one plate) · `plate-step`* and `plate` per plate, in any
+    order · `asset` per asset · `failure` where something could not be made · `end`. `reused` marks what was not made
+    again.
     """
 
-    kind: Literal["start", "plate-step", "plate", "asset", "failure", "end"]
+    kind: Literal["start", "phase", "plate-step", "plate", "asset", "failure", "end"]
     subject: str
     done: int
     of: int

@@ -39,8 +39,11 @@ class Registry:
         try:
             return self.backends[name]
         except KeyError:
-            known = ", ".join(sorted(self.backends))
-            raise PluginError(f"no image backend {name!r}; installed: {known}") from None
+            from flux2flow.generation import flux2  # here, so that a plugin may import this module cheaply
+
+            known, remedy = ", ".join(sorted(self.backends)), flux2.remedy(name)
+            message = f"no image backend {name!r}; installed: {known}"
+            raise PluginError(f"{message}. {remedy}" if remedy else message) from None
 
 
 @dataclass
@@ -102,7 +105,8 @@ def _register_built_in(registration: Registration) -> None:
     from flux2flow.generation import flux2, procedural
 
     registration.register_backend(procedural.entry())
-    registration.register_backend(flux2.nano_entry())
+    for entry in flux2.entries():
+        registration.register_backend(entry)
     for check in validation.built_in():
         registration.register_check(check)
 

@@ -14,6 +14,8 @@ from typing import Literal
 
 import torch
 
+from flux2engine.errors import DeviceError
+
 Residency = Literal["resident", "staged"]
 
 # What weights may take of a device's free memory; the rest is for activations. A 2048 × 2048 decode needs 4 GiB in fp32
@@ -34,6 +36,14 @@ def choose_placement(device: str | None = None) -> Placement:
     """Pick the best device, or the one named; bf16 on CUDA, fp32 elsewhere (on CPUs bf16 is slower, not faster)."""
     name = device or _best_device()
     return Placement(torch.device(name), torch.bfloat16 if name.startswith("cuda") else torch.float32)
+
+
+def require_device(device: torch.device) -> None:
+    """Raise DeviceError unless this torch can compute on the device."""
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"this torch ({torch.__version__}) finds no CUDA device that it can use")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(f"this torch ({torch.__version__}) cannot use mps here")
 
 
 def choose_residency(total_bytes: int, free: int | None) -> Residency:

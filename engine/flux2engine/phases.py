@@ -9,31 +9,40 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
 
 from flux2engine import latents
-from flux2engine.autoencoder import Autoencoder
+from flux2engine.autoencoder import Pixels, decode_latents, quantise
 from flux2engine.chat_templates import TEMPLATE_VERSION
-from flux2engine.errors import EngineError, NoRoomError, RequestError, SizeError
+from flux2engine.errors import DeviceError, EngineError, PromptLengthError
 from flux2engine.key_values import KeyValueStore, ReferenceKeyValues, reference_set_key
 from flux2engine.latents import ReferenceTokens
-from flux2engine.references import WHITE, ReferenceLimits, pixels, prepare_references
-from flux2engine.sampler import Conditions, sample
+from flux2engine.memory import free_bytes
+from flux2engine.references import ReferenceLimits, assemble, encode_picture, picture_bytes, prepare_references
+from flux2engine.sampler import (
+    Conditions,
+    check_size,
+    conditions_for,
+    reference_key_values,
+    sample,
+    steps_and_guidance,
+    unconditional_texts,
+)
 from flux2engine.schedule import sampling_times
 from flux2engine.stages import Part, Stages
 from flux2engine.tensor_cache import TensorCache
-from flux2engine.variants import PIXELS_PER_TOKEN, SAMPLING_VERSION, ModelVariant
+from flux2engine.variants import PIXELS_PER_TOKEN, SAMPLING_VERSION
 
-MIN_SIDE = 64
-MAX_ASPECT = 8
-
-Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
+# An embedded prompt of klein 4B takes 16 MB in fp32, of dev 16 MB in bf16; latents of a megapixel 2 MB.
+TENSOR_BYTES = 16 * 1024**3
+MEMORY_BYTES = 256 * 1024**2
+# Eight references of a megapixel in klein 9B-KV.
+KEY_VALUE_BYTES = 16 * 1024**3
 # A picture, or how to open it: a campaign's photographs are not all held at full size.
 Picture = Image.Image | Callable[[], Image.Image]
 
@@ -101,6 +110,17 @@ class Caches:
 
     tensors: TensorCache
     key_values: KeyValueStore
+
+
+def open_caches(folder: Path | None) -> Caches:
+    """Open the caches in a folder; without one, what is cached ends with the process.
+
+    Keys and values stay in memory in any case: a set takes 0.5 MB for each of its tokens, and reading that from a disk
+    is hardly faster than making it.
+    """
+    host = torch.device("cpu")
+    limit = min(KEY_VALUE_BYTES, (free_bytes(host) or 0) // 4)
+    return Caches(TensorCache(folder, TENSOR_BYTES if folder else MEMORY_BYTES), KeyValueStore(limit, host))
 
 
 @dataclass(frozen=True)
@@ -178,12 +198,10 @@ class _Run:
         """Refuse what does not fit the model; name what the rest needs."""
         variant = self.stages.variant
         check_size(job.width, job.height, variant.max_pixels)
-        steps, guidance = choose_sampling(variant, job.steps, job.guidance)
-        guided = variant.guidance_kind == "classifier-free" and guidance > 1.0
-        if job.negative_prompt and not guided:
-            raise RequestError(f"{variant.name} at guidance {guidance} has no use for a negative prompt")
+        steps, guidance = steps_and_guidance(variant, job.steps, job.guidance)
+        opposite = unconditional_texts(variant, guidance, [job.negative_prompt])
         text = self._text_key(job.prompt)
-        unconditional = self._text_key(job.negative_prompt or "") if guided else None
+        unconditional = None if opposite is None else self._text_key(opposite[0])
         references = self._prepare(job.pictures)
         asked = (text, unconditional, references, job.width, job.height, job.seed, steps, guidance)
         sampled = self._key("sampled", "transformer", variant.name, SAMPLING_VERSION, *asked)
@@ -206,10 +224,7 @@ class _Run:
 
     def _prepare(self, pictures: Sequence[Picture]) -> tuple[str, ...]:
         """Prepare references and name them; one met before is not opened again."""
-        variant = self.stages.variant
-        limits = ReferenceLimits(
-            variant.max_references, variant.reference_area_single, variant.reference_area_several, WHITE
-        )
+        limits = ReferenceLimits.of(self.stages.variant)
         single = len(pictures) == 1
         known = [self.prepared.get((id(picture), single)) for picture in pictures]
         if all(entry is not None for entry in known) and len(pictures) <= limits.max_count:
@@ -217,7 +232,7 @@ class _Run:
         opened = [picture if isinstance(picture, Image.Image) else picture() for picture in pictures]
         keys = []
         for picture, ready in zip(pictures, prepare_references(opened, limits), strict=True):
-            name = hashlib.sha256(f"{ready.size}".encode() + ready.tobytes()).hexdigest()
+            name = hashlib.sha256(picture_bytes(ready)).hexdigest()
             key = self._key("reference", "autoencoder", name)
             self.pictures.setdefault(key, ready)
             self.prepared[id(picture), single] = key, picture  # holding it keeps its id its own
@@ -248,13 +263,13 @@ class _Run:
         self.stages.finished("text_encoder")
 
     def _require_whole_prompts(self, task: _Task) -> None:
-        """A prompt whose end would be lost is refused: the words that say what to leave empty often stand there."""
-        limit = self.stages.variant.text_encoder.tokens
+        """Refuse a prompt whose end would be lost: the words that say what to leave empty often stand there."""
+        name, limit = self.stages.variant.name, self.stages.variant.text_encoder.tokens
         for key, kind in ((task.text, "prompt"), (task.unconditional, "negative prompt")):
             if key is not None and self.counts[key] > limit:
-                raise RequestError(
-                    f"the {kind} is longer than {self.stages.variant.name} reads ({self.counts[key]} of {limit} tokens),"
-                    " and its end would be lost"
+                raise PromptLengthError(
+                    f"the {kind} is longer than {name} reads ({self.counts[key]} of {limit} tokens), and its end would"
+                    " be lost"
                 )
 
     def _encode_references(self, tasks: Sequence[_Task]) -> Iterator[Progress]:
@@ -270,8 +285,7 @@ class _Run:
             packed = encode_picture(self.stages.autoencoder(), self.pictures[key], self.stages.placement.device).cpu()
             self.packed[key] = packed
             self.caches.tensors.put(key, {"latents": packed})
-        if not self.stages.variant.cached_references:
-            self.pictures.clear()
+        self.pictures.clear()
 
     def _sample(self, task: _Task, device: torch.device, waiting: dict[int, Tensor]) -> Iterator[Progress]:
         """Sample one job's latents into `waiting`, on the CPU."""
@@ -311,103 +325,39 @@ class _Run:
     def _conditions(self, task: _Task, device: torch.device) -> Conditions:
         variant = self.stages.variant
         unconditional = None if task.unconditional is None else self.texts[task.unconditional].to(device)
-        conditions = Conditions(
-            text=self.texts[task.text].to(device),
-            embedded_guidance=task.guidance if variant.guidance_kind == "embedded" else None,
-            unconditional_text=unconditional,
-            guidance_scale=task.guidance,
-            round_timesteps=variant.round_timesteps,
-        )
-        if not task.references:
-            return conditions
-        if variant.cached_references:
-            return replace(conditions, key_values=self._key_values(task.references, device))
-        return replace(conditions, references=self._reference_tokens(task.references, device))
+        text, guidance = self.texts[task.text].to(device), task.guidance
+        if not variant.cached_references:
+            references = self._reference_tokens(task.references, device)
+            return conditions_for(variant, text, references, guidance, unconditional)
+        kept = self._key_values(task.references, device) if task.references else None
+        return conditions_for(variant, text, None, guidance, unconditional, [kept])
 
-    def _reference_tokens(self, keys: tuple[str, ...], device: torch.device) -> ReferenceTokens:
-        packed = [self.packed[key] for key in keys]
-        tokens = torch.cat([latents.to_tokens(part) for part in packed], dim=1).float()
-        ids = latents.reference_ids([(part.shape[2], part.shape[3]) for part in packed])
-        return ReferenceTokens(tokens.to(device), ids[None].to(device), None)
+    def _reference_tokens(self, keys: Sequence[str], device: torch.device) -> ReferenceTokens | None:
+        return assemble([[self.packed[key].to(device) for key in keys]])
 
     def _key_values(self, keys: tuple[str, ...], device: torch.device) -> ReferenceKeyValues:
-        """Return what a set of references leaves in every block, made once for all plates and runs that use it."""
-        if self.key_values is not None and self.key_values[0] == keys:
-            return self.key_values[1]
-        digests, dtype = self.stages.source.digests(), self.stages.placement.dtype
-        name = reference_set_key([key.encode() for key in keys], digests["transformer"], dtype)
-        kept = self.caches.key_values.get(name)
-        if kept is None:
-            reference = self._reference_tokens(keys, device)
-            kept = self.stages.transformer().reference_key_values(reference.tokens.to(dtype), reference.ids)
-            self.caches.key_values.put(name, kept)
-        self.key_values = keys, kept
-        return kept
+        """Return what a set of references leaves in every block, made once for all plates and runs that use it.
 
-
-def encode_picture(autoencoder: Autoencoder, picture: Image.Image, device: torch.device) -> Tensor:
-    """Return the packed, normalised latents (1, 128, h, w) of a prepared picture, fp32."""
-    statistics = autoencoder.bn
-    packed = latents.patchify(autoencoder.encode(pixels(picture).to(device, _dtype(autoencoder))).float())
-    return latents.normalise(packed, statistics.running_mean, statistics.running_var)
-
-
-def decode_latents(autoencoder: Autoencoder, packed: Tensor) -> Tensor:
-    """Turn normalised packed latents (B, 128, h, w) into pixels (B, 3, H, W) in [0, 1], fp32."""
-    statistics = autoencoder.bn
-    raw = latents.unpatchify(latents.denormalise(packed, statistics.running_mean, statistics.running_var))
-    return autoencoder.decode(raw.to(_dtype(autoencoder))).float().clamp(0, 1)
-
-
-def quantise(pixels: Tensor) -> tuple[Pixels, ...]:
-    """Turn pixels (B, 3, H, W) in [0, 1] into pictures (H, W, 3) of bytes."""
-    rounded = pixels.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    return tuple(item.contiguous().numpy() for item in rounded.cpu())
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise SizeError unless a picture of this size can be painted."""
-    multiple = PIXELS_PER_TOKEN
-    if width % multiple or height % multiple:
-        nearest = tuple(max(round(side / multiple), MIN_SIDE // multiple) * multiple for side in (width, height))
-        raise SizeError(
-            f"{width} × {height} px: both sides must be multiples of {multiple}; nearest is {nearest[0]} × {nearest[1]}"
-        )
-    if min(width, height) < MIN_SIDE:
-        raise SizeError(f"{width} × {height} px: both sides must be at least {MIN_SIDE} px")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise SizeError(f"{width} × {height} px is more extreme than {MAX_ASPECT}:1; paint wider and crop")
-    if width * height > max_pixels:
-        raise SizeError(f"{width} × {height} px is more than the {max_pixels} pixels this model paints")
-
-
-def choose_sampling(variant: ModelVariant, steps: int | None, guidance: float | None) -> tuple[int, float]:
-    """Return steps and guidance, the model's own where none are asked for; raise RequestError where it takes no such."""
-    chosen = (
-        variant.default_steps if steps is None else steps,
-        variant.default_guidance if guidance is None else guidance,
-    )
-    if variant.fixed_sampling and chosen != (variant.default_steps, variant.default_guidance):
-        raise RequestError(
-            f"{variant.name} is distilled for {variant.default_steps} steps at guidance {variant.default_guidance}"
-        )
-    if chosen[0] < 1:
-        raise RequestError(f"steps must be at least 1, got {chosen[0]}")
-    if chosen[1] < 1.0:
-        raise RequestError(f"guidance must be at least 1, got {chosen[1]}")
-    return chosen
-
-
-def _dtype(autoencoder: Autoencoder) -> torch.dtype:
-    assert isinstance(autoencoder, torch.nn.Module)
-    return next(autoencoder.parameters()).dtype
+        The set that is painted with now is held besides: one that is too large for the store is not made again for
+        each of its plates.
+        """
+        if self.key_values is None or self.key_values[0] != keys:
+            self.key_values = None  # room for the next one
+            references = self._reference_tokens(keys, device)
+            assert references is not None  # a set has at least one picture
+            digest, dtype = self.stages.source.digests()["transformer"], self.stages.placement.dtype
+            # A reference's key stands for its pixels and the autoencoder that encoded them.
+            name = reference_set_key([key.encode() for key in keys], digest, dtype)
+            made = reference_key_values(self.stages.transformer(), references, name, self.caches.key_values)
+            self.key_values = keys, made
+        return self.key_values[1]
 
 
 def _told(error: EngineError | torch.OutOfMemoryError, task: _Task) -> EngineError:
     if isinstance(error, EngineError):
         return error
     job = task.job
-    return NoRoomError(
+    return DeviceError(
         f"{job.width} × {job.height} px with {len(job.pictures)} references need more memory than the device has free;"
         " paint smaller or with fewer references"
     )

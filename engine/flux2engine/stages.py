@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
-from flux2engine.autoencoder import Autoencoder, AutoencoderKLFlux2
-from flux2engine.errors import ManifestError, NoRoomError
+from flux2engine.autoencoder import Autoencoder, AutoencoderKLFlux2, LatentStatistics
+from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.library import Component, InstalledModel
 from flux2engine.memory import Placement, Residency, choose_residency, free_bytes, release_cached
 from flux2engine.model_folder import PARTS, PartName
@@ -77,8 +78,8 @@ class Stages:
         self.source = source
         self.placement = placement
         self._free = free
-        self._sizes = source.sizes(placement)
-        self.residency = residency or choose_residency(sum(self._sizes.values()), free(placement.device))
+        self.sizes = source.sizes(placement)  # bytes, about
+        self.residency = residency or choose_residency(sum(self.sizes.values()), free(placement.device))
         self._held: dict[Part, Any] = {}
         self._moved: dict[Part, int] = dict.fromkeys(PARTS, 0)
         self._loads: dict[Part, int] = dict.fromkeys(PARTS, 0)
@@ -128,7 +129,7 @@ class Stages:
         if part not in self._held:
             if part != "autoencoder":
                 for other in ("text_encoder", "transformer"):
-                    self.finished(other)  # type: ignore[arg-type]
+                    self.finished(other)
             self._require_room(part)
             self._held[part], moved = load(self.placement)
             self._moved[part] += moved
@@ -142,9 +143,9 @@ class Stages:
             release_cached(self.placement.device)
 
     def _require_room(self, part: Part) -> None:
-        free, size = self._free(self.placement.device), self._sizes[part]
+        free, size = self._free(self.placement.device), self.sizes[part]
         if free is not None and size > free:
-            raise NoRoomError(
+            raise DeviceError(
                 f"the {part.replace('_', ' ')} of {self.variant.name} takes {size / 1e9:.1f} GB in"
                 f" {_name(self.placement.dtype)}, and {self.placement.device} has {free / 1e9:.1f} GB free"
             )
@@ -157,7 +158,9 @@ class InstalledParts:
         if model.missing or model.autoencoder is None or model.text_encoder is None:
             raise ManifestError(f"{model.name} lacks {', '.join(model.missing)}")
         self.variant = model.variant
-        self._transformer, self._autoencoder, self._text_encoder = model.transformer, model.autoencoder, model.text_encoder
+        self._transformer = model.transformer
+        self._autoencoder = model.autoencoder
+        self._text_encoder = model.text_encoder
 
     def digests(self) -> Mapping[Part, str]:
         """Return the digests of the records."""
@@ -213,15 +216,39 @@ class InstalledParts:
         assert isinstance(found.shape, AutoencoderConfig)
         with torch.device("meta"):
             module = AutoencoderKLFlux2(found.shape)
-        moved = load_weights(module, checkpoint, found, placement.device, autoencoder_dtype(checkpoint, placement))
-        module = module.eval().requires_grad_(False)
-        # Convolutions are faster so (engine/README.md); nothing is written to the device a second time.
-        return module.to(memory_format=torch.channels_last), moved  # type: ignore[call-overload]
+        dtype = autoencoder_dtype(checkpoint, placement)
+        moved = load_weights(module, checkpoint, found, placement.device, dtype)
+        # Convolutions are faster so (engine/README.md).
+        module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return (module if dtype == torch.float32 else NarrowAutoencoder(module, dtype)), moved
+
+
+class NarrowAutoencoder:
+    """Let an autoencoder compute in a narrower dtype between fp32 pixels and fp32 latents."""
+
+    def __init__(self, inner: Autoencoder, dtype: torch.dtype) -> None:
+        self._inner = inner
+        self._dtype = dtype
+
+    @property
+    def bn(self) -> LatentStatistics:
+        """Return the statistics that normalise packed latents."""
+        return self._inner.bn
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Turn pixels in [0, 1] into raw latents."""
+        return self._inner.encode(pixels.to(self._dtype)).float()
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Turn raw latents into pixels around [0, 1], not clamped."""
+        return self._inner.decode(latents.to(self._dtype)).float()
 
 
 def autoencoder_dtype(checkpoint: Checkpoint, placement: Placement) -> torch.dtype:
     """Return fp32 on a CPU and for fp32 files, whose publisher decodes in fp32; else the placement's dtype."""
-    wide = any(form.dtype == torch.float32 for name, form in checkpoint.forms.items() if name.endswith("conv_out.weight"))
+    wide = any(
+        form.dtype == torch.float32 for name, form in checkpoint.forms.items() if name.endswith("conv_out.weight")
+    )
     return torch.float32 if wide or placement.device.type == "cpu" else placement.dtype
 
 

@@ -43,6 +43,7 @@ class ProceduralBackend:
         for number, request in enumerate(requests):
             begun = time.perf_counter()
             studio = Studio.of(request)
+            yield PaintStep(number, 0, len(studio.stages))
             for done, stage in enumerate(studio.stages, 1):
                 stage()
                 if self._seconds_per_step > 0:

@@ -13,22 +13,25 @@ from pathlib import Path
 import pytest
 
 from flux2flow.execution import Interrupted
+from flux2flow.execution.identity import plate_key
 from flux2flow.execution.interruption import Interruption
-from flux2flow.store import read_journal
+from flux2flow.store import Store, read_journal
 from tests.execution.builder import Bench, plan
 
 CHILD = """
 import sys, time
 from pathlib import Path
 from flux2flow.execution import Interrupted
+from flux2flow.interfaces import PaintStep
 from tests.execution.builder import Bench, Counting, plan
 
 class Slow(Counting):
     def paint(self, requests, files):
-        print("painting", flush=True)
         for state in super().paint(requests, files):
-            time.sleep(float(sys.argv[2]))
+            if isinstance(state, PaintStep):
+                print("painting", flush=True)
             yield state
+            time.sleep(float(sys.argv[2]))
 
 try:
     Bench(Path(sys.argv[1]), backend=Slow()).run(plan())
@@ -142,7 +145,7 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_frees_its_plate(tmp_path: Path) -> None:
-    """The other process waits for a plate being painted, and paints it itself once its painter is dead."""
+    """The other process waits for what is being painted, and paints it itself once its painter is dead."""
     with child(tmp_path, 60) as doomed:
         assert doomed.stdout is not None
         assert doomed.stdout.readline() == "painting\n"
@@ -151,5 +154,19 @@ def test_a_killed_process_frees_its_plate(tmp_path: Path) -> None:
         began = time.monotonic()
         assert bench.run(plan()).exit_code == 0
         assert time.monotonic() - began > 0.5
-    assert bench.backend.painted == [1, 2]  # the free one first, the other when it became free
+    assert bench.backend.painted == [2, 1]
     assert list((tmp_path / ".flux2flow" / "leases").iterdir()) == []
+
+
+def test_what_is_free_is_painted_before_anything_is_waited_for(tmp_path: Path) -> None:
+    """A plate under somebody else's lease comes last; the control: without the lease it comes first."""
+    bench = Bench(tmp_path)
+    with Store(bench.project.state) as store:
+        key = plate_key(plan().plates[1].request, bench.backend.identity())
+        lease = store.leases.attempt(key)
+        assert lease is not None
+        threading.Timer(1.0, lease.release).start()
+        bench.run(plan())
+        assert bench.backend.painted == [1, 2]
+    bench.run(plan(), force=True)
+    assert bench.backend.painted == [2, 1]

@@ -28,7 +28,7 @@ PLATES, SCENES_EACH = 4, 2
 
 
 class Counted:
-    """The procedural backend, with a durable note of every call: process, seed."""
+    """The procedural backend, with a durable note of every plate as it is begun: process, seed."""
 
     limits = procedural.LIMITS
 
@@ -40,12 +40,16 @@ class Counted:
         return self._inner.identity()
 
     def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
-        for request in requests:
-            descriptor = os.open(self._calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            os.write(descriptor, f"{os.getpid()} {request.seed}\n".encode())
-            os.fsync(descriptor)
-            os.close(descriptor)
-        yield from self._inner.paint(requests, files)
+        for state in self._inner.paint(requests, files):
+            yield state
+            if isinstance(state, PaintStep) and state.done == 0:
+                self._note(requests[state.plate].seed)
+
+    def _note(self, seed: int) -> None:
+        descriptor = os.open(self._calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(descriptor, f"{os.getpid()} {seed}\n".encode())
+        os.fsync(descriptor)
+        os.close(descriptor)
 
 
 def work() -> Plan:

@@ -54,13 +54,13 @@ def painted(asked: PlateRequest) -> npt.NDArray[Any]:
 
 
 def test_steps_come_before_each_plate_and_say_how_many_there_are() -> None:
-    """At least four, so that a kill falls between them."""
+    """At least four, so that a kill falls between them; step 0 says that the plate is begun."""
     events = list(ProceduralBackend().paint([request(), request(seed=8)], NoFiles()))
     steps = [event for event in events if isinstance(event, PaintStep)]
     assert [(step.plate, step.done, step.of) for step in steps] == [
-        (plate, n, 4) for plate in (0, 1) for n in (1, 2, 3, 4)
+        (plate, n, 4) for plate in (0, 1) for n in (0, 1, 2, 3, 4)
     ]
-    assert [type(event) for event in events] == ([PaintStep] * 4 + [Painted]) * 2
+    assert [type(event) for event in events] == ([PaintStep] * 5 + [Painted]) * 2
 
 
 def test_it_is_a_backend_and_its_entry_makes_one() -> None:

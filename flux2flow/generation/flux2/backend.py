@@ -1,4 +1,4 @@
-"""The `nano` backend: plates painted by the FLUX.2 engine with the small model that ships. The one door to the engine.
+"""Plate requests → plates, painted by the FLUX.2 engine with one model, in phases. Maps the engine's errors to ours.
 
 Everything of `flux2engine` is imported inside functions: planning and `--help` meet neither it nor torch. On a CPU the
 pixels depend on the number of threads, so that number is fixed and part of the identity.
@@ -6,170 +6,177 @@ pixels depend on the number of threads, so that number is fixed and part of the 
 
 from __future__ import annotations
 
-import importlib.util
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.files import FileRef
 from flux2flow.domain.measures import PixelSize
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
 from flux2flow.errors import GenerationError
-from flux2flow.interfaces import BackendEntry, FileSource, Painted, PaintStep
+from flux2flow.interfaces import FileSource, Painted, PaintFailed, PaintPhase, PaintStep
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from flux2engine.pipeline import Flux2Pipeline, State
+    from flux2engine.phases import Caches, Job
+    from flux2engine.stages import PartSource, Stages
 
-NAME = "nano"
-# A second thread saves less than half of a plate's few seconds on an idle machine; on a busy one its barriers spin:
-# 304×256 at 8 steps took 4 s with one thread and 90 s with two at a load of 11 on two cores (2026-11-23).
-THREADS = 1
-# Half a megapixel: a story of 1080 × 1920 is then enlarged no more than twice. Few of its training pictures were that
-# large: colours and calm hold there, podiums and products do not (MODEL_CARD.md). Its captions have no form for
-# FLUX.2's JSON keys, and it reads 96 tokens.
-LIMITS = BackendLimits(
-    NAME,
-    max_references=4,
-    max_pixels=524_288,
-    multiple=16,
-    min_side=64,
-    max_ratio=4.0,
-    prompt_forms=("prose",),
-    max_prompt_tokens=96,
-)
-_INSTALL = "install the engine: pip install 'flux2flow[engine]'"
-
-Stats = tuple[tuple[str, int, int, int], ...]
-_digests: dict[Stats, str] = {}  # hashing 12 MB takes longer than everything else of a run that paints nothing
+INSTALL = "install the engine: pip install 'flux2flow[engine]'"
+_SHORTEN = "shorten the plate texts of the template"
+# Loading less than this is not worth a word: nano's 25 MB take a tenth of a second.
+_TOLD_BYTES = 1 << 28
 
 
-def nano_entry(folder: Path | None = None, threads: int = THREADS) -> BackendEntry:
-    """Return the backend as it is registered; `folder` holds another checkpoint of the same form."""
-    return BackendEntry(NAME, LIMITS, lambda: NanoBackend(folder, threads))
+class ModelFiles(Protocol):
+    """The weights that a backend paints with, wherever they come from. Methods raise GenerationError."""
+
+    @property
+    def name(self) -> str:
+        """What a campaign calls the model."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes, as torch names it."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many CPU threads compute."""
+        ...
+
+    def identity(self) -> BackendIdentity:
+        """Return what decides the pixels besides the request; loads no torch."""
+        ...
+
+    def parts(self) -> PartSource:
+        """Return where the engine loads the parts from."""
+        ...
+
+    def caches(self) -> Caches:
+        """Return what outlives a call."""
+        ...
+
+    def remedy(self) -> str:
+        """Say what to do about files that cannot be used."""
+        ...
 
 
-class NanoBackend:
-    """Paint with a model folder on the CPU, in fp32, one plate at a time.
+class Flux2Backend:
+    """Paint with one model, all plates of a call in phases, each plate by itself.
 
-    One at a time on purpose: a batch would change a plate's pixels by what happens to be painted beside it, and a
-    resumed run has other batches than the first.
+    Never two plates in one batch: that would change a plate's pixels by what happens to be painted beside it, and a
+    resumed run has other plates left than the first.
     """
 
-    limits = LIMITS
-
-    def __init__(self, folder: Path | None = None, threads: int = THREADS) -> None:
-        self._folder = folder
-        self._threads = threads
-        self._pipeline: Flux2Pipeline | None = None
+    def __init__(self, limits: BackendLimits, model: ModelFiles) -> None:
+        self.limits = limits
+        self._model = model
+        self._loaded: tuple[Stages, Caches] | None = None
+        self._broken: GenerationError | None = None
 
     def identity(self) -> BackendIdentity:
         """Say which model, weights, dtype, sampling version and thread count decide the pixels; loads no torch."""
-        folder = self._folder or nano_folder()
-        from flux2engine.manifest import read_manifest
-        from flux2engine.variants import SAMPLING_VERSION
+        return self._model.identity()
 
-        with _translated(folder):
-            manifest = read_manifest(folder)
-            variant = f"{manifest.variant} {manifest.version}".strip()
-            return BackendIdentity(NAME, variant, _digest(folder), "float32", SAMPLING_VERSION, self._threads)
+    def paint(
+        self, requests: Sequence[PlateRequest], files: FileSource
+    ) -> Iterator[PaintStep | Painted | PaintFailed | PaintPhase]:
+        """Paint the requests. A plate that cannot be painted is told; raises GenerationError where none can."""
+        if self._broken is not None:  # weights that could not be loaded are not read again for every plate
+            raise self._broken
+        try:
+            yield from self._painted(requests, files)
+        except GenerationError as error:
+            self._broken = error
+            raise
 
-    def paint(self, requests: Sequence[PlateRequest], files: FileSource) -> Iterator[PaintStep | Painted]:
-        """Paint the requests; yields a step at a time. Raises GenerationError."""
-        pipeline = self._loaded()
+    def _painted(
+        self, requests: Sequence[PlateRequest], files: FileSource
+    ) -> Iterator[PaintStep | Painted | PaintFailed | PaintPhase]:
+        stages, caches = self._prepared()
         from flux2engine.memory import fixed_threads
+        from flux2engine.phases import JobDone, JobFailed, JobStep, Phase, paint
 
-        for number, request in enumerate(requests):
-            begun = time.perf_counter()
-            pictures = [_picture(files, reference.picture.file) for reference in request.references]
-            base = _picture(files, request.base) if request.base else None
-            with _translated(self._folder), fixed_threads(self._threads):
-                states = pipeline.run(
-                    [request.prompt],
-                    request.size.width,
-                    request.size.height,
-                    [request.seed],
-                    references=[pictures],
-                    steps=request.steps,
-                    guidance=request.guidance,
-                    bases=[base],
-                )
-            yield from self._progress(number, request, states, begun)
-
-    def _progress(
-        self, number: int, request: PlateRequest, states: Iterator[State], begun: float
-    ) -> Iterator[PaintStep | Painted]:
-        """Turn the engine's states into steps and the finished plate; the threads are fixed while it computes."""
-        from flux2engine.memory import fixed_threads
-
-        pixels = None
+        pictures = _Pictures(files)
+        progress = paint(stages, [pictures.job(request) for request in requests], caches)
+        loud = sum(stages.sizes.values()) > _TOLD_BYTES
+        seconds = [0.0] * len(requests)
         while True:
-            with _translated(self._folder), fixed_threads(self._threads):
-                state = next(states, None)
-            if state is None:
-                break
-            if any(state.truncated):
-                raise GenerationError(
-                    f"the prompt is longer than {NAME} reads, and its end would be lost: {request.prompt!r}; shorten"
-                    " the plate texts of the template"
-                )
-            pixels = state.pixels[0] if state.pixels else None
-            yield PaintStep(number, state.step, state.of)
-        if pixels is None:
-            raise GenerationError(f"{NAME} ended without a picture")
-        height, width, _ = pixels.shape
-        yield Painted(number, Canvas(PixelSize(width, height), pixels.tobytes()), time.perf_counter() - begun)
+            begun = time.perf_counter()
+            with translated(self._model), fixed_threads(self._model.threads):
+                event = next(progress, None)
+            took = time.perf_counter() - begun
+            if isinstance(event, Phase):
+                if loud:
+                    yield PaintPhase(event.name, event.done, event.of)
+            elif event is None:
+                return
+            else:
+                seconds[event.job] += took
+                if isinstance(event, JobStep):
+                    yield PaintStep(event.job, event.step, event.of)
+                elif isinstance(event, JobFailed):
+                    yield PaintFailed(event.job, self._reason(event.error, requests[event.job]))
+                elif isinstance(event, JobDone):
+                    height, width, _ = event.pixels.shape
+                    canvas = Canvas(PixelSize(width, height), event.pixels.tobytes())
+                    yield Painted(event.job, canvas, seconds[event.job])
 
-    def _loaded(self) -> Flux2Pipeline:
-        """Load the pipeline once."""
-        if self._pipeline is None:
-            folder = self._folder or nano_folder()
+    def _prepared(self) -> tuple[Stages, Caches]:
+        """Decide where the parts go, once; the weights themselves are loaded when a phase needs them."""
+        if self._loaded is None:
+            name = self._model.name
             try:
-                from flux2engine.memory import fixed_threads
-                from flux2engine.pipeline import Flux2Pipeline
+                import flux2engine.phases  # noqa: F401 (torch may be missing, and is asked for here)
+                from flux2engine.memory import choose_placement, require_device
+                from flux2engine.stages import Stages
             except ImportError as error:
                 if (error.name or "").startswith("flux2engine"):
                     raise  # ours to mend, not the user's
-                raise GenerationError(f"{NAME} needs PyTorch, which cannot be loaded ({error}); {_INSTALL}") from error
-            with _translated(folder), fixed_threads(self._threads):
-                self._pipeline = Flux2Pipeline.from_folder(folder, device="cpu")
-        return self._pipeline
+                raise GenerationError(f"{name} needs PyTorch, which cannot be loaded ({error}); {INSTALL}") from error
+            with translated(self._model):
+                placement = choose_placement(self._model.device)
+                require_device(placement.device)
+                self._loaded = Stages(self._model.parts(), placement), self._model.caches()
+        return self._loaded
+
+    def _reason(self, error: Exception, request: PlateRequest) -> str:
+        from flux2engine.errors import PromptLengthError
+
+        words = f"{self._model.name} cannot paint this plate: {error}"
+        return f"{words}: {request.prompt!r}; {_SHORTEN}" if isinstance(error, PromptLengthError) else words
 
 
-def nano_folder() -> Path:
-    """Find the shipped checkpoint; raises GenerationError where this installation has none."""
-    found = importlib.util.find_spec("flux2engine")
-    if found is None or not found.submodule_search_locations:
-        raise GenerationError(f"the engine is not installed; {_INSTALL}")
-    folder = Path(found.submodule_search_locations[0]) / "nano"
-    if not (folder / "model.json").is_file():
-        raise GenerationError(
-            f"the model {NAME} is not in this installation: {folder / 'model.json'} is missing; reinstall flux2flow, or"
-            " choose 'model: procedural'"
+class _Pictures:
+    """Hand each file to the engine as one opener, so that a photograph shared by many plates is decoded once."""
+
+    def __init__(self, files: FileSource) -> None:
+        self._files = files
+        self._openers: dict[str, Callable[[], Image.Image]] = {}
+
+    def job(self, request: PlateRequest) -> Job:
+        """Turn a request into the engine's job."""
+        from flux2engine.phases import Job
+
+        return Job(
+            prompt=request.prompt,
+            width=request.size.width,
+            height=request.size.height,
+            seed=request.seed,
+            references=tuple(self._opener(reference.picture.file) for reference in request.references),
+            base=None if request.base is None else self._opener(request.base),
+            steps=request.steps,
+            guidance=request.guidance,
+            negative_prompt=request.negative_prompt,
         )
-    return folder
 
-
-def _digest(folder: Path) -> str:
-    """Return the model's digest, hashed again only where a file's size, time or inode changed (decision 9)."""
-    from flux2engine.manifest import MANIFEST, folder_digest, read_manifest
-
-    files = read_manifest(folder).files
-    names = (MANIFEST, files.transformer, files.autoencoder, files.text_encoder, files.tokenizer)
-    try:
-        facts = [(folder / name, (folder / name).stat()) for name in names]
-    except OSError as error:
-        raise GenerationError(
-            f"a file of the model {NAME} is missing ({error.filename}): reinstall flux2flow"
-        ) from error
-    key = tuple((str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in facts)
-    if key not in _digests:
-        _digests[key] = folder_digest(folder)
-    return _digests[key]
+    def _opener(self, file: FileRef) -> Callable[[], Image.Image]:
+        return self._openers.setdefault(file.digest, partial(_picture, self._files, file))
 
 
 def _picture(files: FileSource, file: FileRef) -> Image.Image:
@@ -182,14 +189,15 @@ def _picture(files: FileSource, file: FileRef) -> Image.Image:
 
 
 @contextmanager
-def _translated(folder: Path | None) -> Iterator[None]:
+def translated(model: ModelFiles) -> Iterator[None]:
     """Turn the engine's errors into ours, at the one door."""
-    from flux2engine.errors import EngineError, ManifestError, WeightsError
+    from flux2engine.errors import DeviceError, EngineError, LibraryError, ManifestError, WeightsError
 
     try:
         yield
-    except (ManifestError, WeightsError) as error:
-        where = f" in {folder}" if folder else ""
-        raise GenerationError(f"the model {NAME}{where} cannot be used: {error}") from error
+    except (LibraryError, ManifestError, WeightsError) as error:
+        raise GenerationError(f"the model {model.name} cannot be used: {error}; {model.remedy()}") from error
+    except DeviceError as error:
+        raise GenerationError(f"{model.name} cannot compute on {model.device}: {error}") from error
     except EngineError as error:
-        raise GenerationError(f"{NAME} cannot paint this plate: {error}") from error
+        raise GenerationError(f"{model.name} cannot paint: {error}") from error
