@@ -174,7 +174,7 @@ class PromptUpsampler:
 
         Raise RequestError if prompt and pictures together are longer than the model is asked to read.
         """
-        picture = self._prepared(pictures)
+        picture = self.prepared(pictures)
         ids = upsampling_ids(self.tokens, prompt, [picture.grid] if picture else [])
         if len(ids) > MAX_INPUT_TOKENS:
             raise RequestError(f"the prompt takes {len(ids)} tokens with its frame, more than {MAX_INPUT_TOKENS}")
@@ -218,7 +218,8 @@ class PromptUpsampler:
         chances = logits.masked_fill(logits < least, -math.inf).softmax(dim=-1)
         return int(torch.multinomial(chances, 1, generator=generator))
 
-    def _prepared(self, pictures: Sequence[Image.Image]) -> PreparedPicture | None:
+    def prepared(self, pictures: Sequence[Image.Image]) -> PreparedPicture | None:
+        """Return the pictures as the one that the model is shown; None for no pictures."""
         if not pictures:
             return None
         vision = self.numbers.vision_config

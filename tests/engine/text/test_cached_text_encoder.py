@@ -38,8 +38,7 @@ class Sleeping:
         return self.encoder.encode(prompts)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("kept", ["disk", "memory"])
+@pytest.mark.parametrize(("kept", "dtype"), [("disk", torch.bfloat16), ("memory", torch.float32)])
 def test_the_second_run_loads_nothing(encoding: Encoding, tmp_path: Path, kept: str, dtype: torch.dtype) -> None:
     """Misses are encoded once in one call, hits come back with the same bits, counts and cuts, in the order asked."""
     folder = tmp_path if kept == "disk" else None
