@@ -11,23 +11,23 @@ import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from flux2engine.autoencoder import Autoencoder, AutoencoderKLFlux2, LatentStatistics
 from flux2engine.errors import DeviceError, ManifestError
+from flux2engine.language_model import load_text_encoder
 from flux2engine.library import Component, InstalledModel
 from flux2engine.memory import Placement, Residency, choose_residency, free_bytes, release_cached
 from flux2engine.model_folder import PARTS, PartName
 from flux2engine.text_encoder import TextEncoder
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import AutoencoderConfig, ModelVariant, TextEncoderConfig, TransformerConfig
-
-if TYPE_CHECKING:
-    from flux2engine.weights.checkpoint import Checkpoint
-    from flux2engine.weights.identify import Identified
+from flux2engine.weights.checkpoint import Checkpoint, open_checkpoint
+from flux2engine.weights.identify import Identified, identify
+from flux2engine.weights.loading import load_weights
 
 Part = PartName
 
@@ -180,8 +180,6 @@ class InstalledParts:
 
     def load_text_encoder(self, placement: Placement) -> tuple[TextEncoder, int]:
         """Load the layers up to the last tap."""
-        from flux2engine.language_model import load_text_encoder
-
         checkpoint, found = _opened(self._text_encoder)
         if self._text_encoder.tokenizer is None:
             raise ManifestError(f"the text encoder {self._text_encoder.name} was imported without a tokenizer")
@@ -199,8 +197,6 @@ class InstalledParts:
 
     def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
         """Load the transformer in the dtype that computes."""
-        from flux2engine.weights.loading import load_weights
-
         checkpoint, found = _opened(self._transformer)
         assert isinstance(found.shape, TransformerConfig)
         with torch.device("meta"):
@@ -210,8 +206,6 @@ class InstalledParts:
 
     def load_autoencoder(self, placement: Placement) -> tuple[Autoencoder, int]:
         """Load the autoencoder: in fp32 where the file is, as the reference implementation decodes."""
-        from flux2engine.weights.loading import load_weights
-
         checkpoint, found = _opened(self._autoencoder)
         assert isinstance(found.shape, AutoencoderConfig)
         with torch.device("meta"):
@@ -260,9 +254,6 @@ def text_encoder_parameters(config: TextEncoderConfig) -> int:
 
 
 def _opened(component: Component) -> tuple[Checkpoint, Identified]:
-    from flux2engine.weights.checkpoint import open_checkpoint
-    from flux2engine.weights.identify import identify
-
     checkpoint = open_checkpoint(Path(component.source))
     return checkpoint, identify(checkpoint, component.config or None)
 

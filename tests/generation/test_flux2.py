@@ -1,4 +1,7 @@
-"""The nano backend: the engine's pictures and errors through one door, on a small model with random weights."""
+"""The nano backend: the engine's pictures and errors through one door, on a small model with random weights.
+
+Installed models, which paint through the same class, are in test_installed.py.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.measures import PixelSize
 from flux2flow.domain.plate import Direction, PlateRequest, Reference
 from flux2flow.errors import GenerationError
-from flux2flow.generation import flux2
-from flux2flow.generation.flux2 import LIMITS, NanoBackend, nano_entry
-from flux2flow.interfaces import ImageBackend, Painted, PaintStep
+from flux2flow.generation.flux2 import LIMITS, NanoBackend, nano, nano_entry
+from flux2flow.generation.flux2.backend import translated
+from flux2flow.interfaces import ImageBackend, Painted, PaintFailed, PaintStep
 
 
 def drawing(color: tuple[int, int, int, int]) -> bytes:
@@ -56,7 +59,7 @@ def paint(backend: NanoBackend, request: PlateRequest) -> bytes:
     *steps, last = backend.paint([request], FILES)
     assert isinstance(last, Painted)
     assert all(isinstance(step, PaintStep) for step in steps)
-    assert [step.done for step in steps if isinstance(step, PaintStep)] == list(range(1, len(steps) + 1))
+    assert [step.done for step in steps if isinstance(step, PaintStep)] == list(range(len(steps)))
     assert last.canvas.size == request.size
     return last.canvas.pixels
 
@@ -92,6 +95,42 @@ def test_five_paintings_are_the_same_bytes_whatever_stands_beside_them(backend: 
     ]
     seen = {first, *(paint(backend, other) for other in others)}
     assert len(seen) == len(others) + 1
+
+
+def test_a_picture_shared_by_many_plates_is_read_once(model_folder: Path) -> None:
+    """However many plates a call paints; the control: calls of their own read it each time."""
+
+    class Counting(Files):
+        reads = 0
+
+        def read(self, file: FileRef) -> bytes:
+            self.reads += 1
+            return super().read(file)
+
+    files = Counting(**FILES.held)
+    request = replace(REQUEST, references=(Reference(files.refer("red"), "product", "red"),), steps=1)
+    requests = [replace(request, seed=seed) for seed in range(5)]
+    list(NanoBackend(model_folder).paint(requests, files))
+    assert files.reads == 1
+    for one in requests:
+        list(NanoBackend(model_folder).paint([one], files))
+    assert files.reads == 6
+
+
+def test_weights_that_cannot_be_loaded_are_tried_once(model_folder: Path, tmp_path: Path) -> None:
+    """Execution asks again plate by plate; the answer is the same without reading gigabytes for each."""
+    copy = tmp_path / "model"
+    shutil.copytree(model_folder, copy)
+    backend = NanoBackend(copy)
+    weights = copy / "transformer.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    with pytest.raises(GenerationError, match="cannot be used"):
+        list(backend.paint([REQUEST], FILES))
+    weights.write_bytes(whole)
+    with pytest.raises(GenerationError, match="cannot be used"):
+        list(backend.paint([REQUEST], FILES))
+    assert paint(NanoBackend(copy), REQUEST)
 
 
 def test_the_thread_count_is_kept_and_given_back(model_folder: Path) -> None:
@@ -134,7 +173,7 @@ def test_the_digest_is_hashed_again_only_when_a_file_changes(
     calls: list[Path] = []
     original = flux2engine.manifest.folder_digest
     monkeypatch.setattr(flux2engine.manifest, "folder_digest", lambda folder: calls.append(folder) or original(folder))
-    flux2._digests.clear()
+    nano._digests.clear()
     for _ in range(3):
         NanoBackend(model_folder).identity()
     assert len(calls) == 1
@@ -169,26 +208,31 @@ def test_without_torch_the_remedy_is_said(model_folder: Path, monkeypatch: pytes
         ({"size": PixelSize(90, 64)}, "multiples of 16"),
         ({"size": PixelSize(64 * 9, 64)}, "8:1"),
         ({"steps": 0}, "steps"),
-        ({"prompt": "a red bottle on a podium " * 9}, "longer than nano reads"),
+        ({"prompt": "a red bottle on a podium " * 9}, "of 16 tokens"),
+        ({"negative_prompt": "text", "guidance": 1.0}, "negative prompt"),
     ],
 )
-def test_what_the_engine_refuses_is_a_generation_error(
+def test_what_the_engine_refuses_is_told_of_that_plate_alone(
     backend: NanoBackend, changes: dict[str, object], words: str
 ) -> None:
-    """With the engine's reason in it."""
-    with pytest.raises(GenerationError, match=words):
-        list(backend.paint([replace(REQUEST, **changes)], FILES))  # type: ignore[arg-type]
+    """With the engine's reason in it; the plates beside it are painted."""
+    events = list(backend.paint([REQUEST, replace(REQUEST, **changes), REQUEST], FILES))  # type: ignore[arg-type]
+    failed = [event for event in events if isinstance(event, PaintFailed)]
+    assert [event.plate for event in failed] == [1]
+    assert words in failed[0].reason
+    assert sorted(event.plate for event in events if isinstance(event, Painted)) == [0, 2]
 
 
 def test_every_engine_error_is_mapped_at_the_door() -> None:
     """A gap would be a traceback for the user."""
     tree = [one for one in vars(flux2engine.errors).values() if isinstance(one, type) and issubclass(one, EngineError)]
     assert len(tree) >= 6
+    files = nano.NanoFiles(None, 1)
     for kind in tree:
         error = kind(1, "why") if kind.__name__ == "ReferencePictureError" else kind("why")
-        with pytest.raises(GenerationError, match="why"), flux2._translated(None):
+        with pytest.raises(GenerationError, match="why"), translated(files):
             raise error
-    with pytest.raises(ZeroDivisionError), flux2._translated(None):
+    with pytest.raises(ZeroDivisionError), translated(files):
         raise ZeroDivisionError
 
 
