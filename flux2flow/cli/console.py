@@ -122,7 +122,8 @@ class Console:
             left, right, color = _CHANGES[change.kind]
             words = [visible(word) for word in change.words]
             if not colored:
-                words[0], words[-1] = left + words[0], words[-1] + right
+                words[0] = left + words[0]
+                words[-1] += right
             for word in words:
                 if used and used + 1 + columns(word) > width:
                     self._emit(sys.stdout, f"  {line}\n")

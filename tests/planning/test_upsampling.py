@@ -92,7 +92,7 @@ def test_an_answer_that_obeys_a_cell_of_the_data_is_refused(answer: str) -> None
 
 def entry(original: str, references: tuple[str, ...] = (), **changes: object) -> UpsampledPrompt:
     given = {"text": f"Upsampled. {original}", "model": "mistral", "weights": "1" * 64, "seed": 7, **changes}
-    return UpsampledPrompt(original=original, references=references, **given)  # type: ignore[arg-type]
+    return UpsampledPrompt(original=original, references=references, **given)
 
 
 def with_book(made: CampaignBundle, *entries: UpsampledPrompt) -> CampaignBundle:
