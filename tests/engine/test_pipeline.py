@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from flux2engine.errors import EngineError, ManifestError, ReferencePictureError, RequestError, SizeError, WeightsError
@@ -85,6 +86,42 @@ def test_long_prompts_are_said(pipeline: Flux2Pipeline) -> None:
     assert states[0].truncated == (True, False)
 
 
+def test_negative_prompts(pipeline: Flux2Pipeline) -> None:
+    """A negative prompt paints something else, the empty one is the default, and items have their own."""
+    plain = paint(pipeline)
+    away = paint(pipeline, negative_prompts=["grey fog"])
+    assert not np.array_equal(away, plain)
+    for empty in ([None], [""]):
+        assert np.array_equal(paint(pipeline, negative_prompts=empty), plain)
+    both = pipeline.generate(["a red bottle"] * 2, 96, 64, [3, 3], negative_prompts=["grey fog", None])
+    assert np.abs(both[0].astype(int) - away).max() <= 1
+    assert np.abs(both[1].astype(int) - plain).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["none", "embedded"])
+def test_negative_prompts_need_a_second_pass(pipeline: Flux2Pipeline, kind: Any) -> None:
+    """Models without classifier-free guidance refuse them before anything is computed."""
+    variant = replace(pipeline.variant, guidance_kind=kind)
+    other = Flux2Pipeline(pipeline.transformer, pipeline.autoencoder, pipeline.text_encoder, variant)
+    with pytest.raises(RequestError, match="takes no negative prompt"):
+        other.run(["a can"], 96, 64, [1], negative_prompts=["fog"])
+
+
+def test_equal_pictures_are_encoded_once(pipeline: Flux2Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch encodes each of its different reference pictures once."""
+    encoded: list[tuple[int, ...]] = []
+    original = pipeline.autoencoder.encode
+
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        encoded.append(tuple(pixels.shape))
+        return original(pixels)
+
+    monkeypatch.setattr(pipeline.autoencoder, "encode", encode)
+    one, two = noise_picture(1), noise_picture(2, 64, 64)
+    list(pipeline.run(["a", "b"], 96, 64, [1, 2], [[one, two], [two, two.copy()]], steps=1))
+    assert encoded == [(1, 3, 64, 96), (1, 3, 64, 64)]
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
@@ -96,6 +133,8 @@ def test_long_prompts_are_said(pipeline: Flux2Pipeline) -> None:
         ({"prompts": [], "seeds": []}, RequestError, "no prompts"),
         ({"references": [[], []]}, RequestError, "2 lists of references"),
         ({"bases": [None, None]}, RequestError, "2 bases"),
+        ({"negative_prompts": ["fog", None]}, RequestError, "2 negative prompts"),
+        ({"negative_prompts": ["fog"], "guidance": 1.0}, RequestError, "raise guidance above 1"),
         ({"steps": 0}, RequestError, "steps"),
         ({"guidance": 0.5}, RequestError, "guidance"),
         ({"references": [[Image.new("RGB", (64, 64))] * 11]}, RequestError, "11 references"),
@@ -112,6 +151,8 @@ def test_refusals_come_before_the_first_step(pipeline: Flux2Pipeline) -> None:
     """A wrong size is raised by the call itself, not when the states are first read."""
     with pytest.raises(SizeError):
         pipeline.run(["a can"], 100, 64, [1])
+    with pytest.raises(ReferencePictureError):
+        pipeline.run(["a can"], 96, 64, [1], references=[[Image.new("RGB", (32, 64))]])
 
 
 def test_distilled_models_keep_their_steps(pipeline: Flux2Pipeline) -> None:

@@ -9,7 +9,15 @@ from PIL import Image
 
 from flux2engine.errors import ReferencePictureError, RequestError
 from flux2engine.pipeline import Flux2Pipeline
-from flux2engine.references import ReferenceLimits, encode_references, flatten, prepare_references
+from flux2engine.references import (
+    ReferenceLimits,
+    assemble,
+    encode_picture,
+    encode_references,
+    flatten,
+    picture_bytes,
+    prepare_references,
+)
 from flux2engine.variants import VARIANTS
 
 LIMITS = ReferenceLimits(max_count=10, area_single=2024 * 2024, area_several=1024 * 1024)
@@ -90,6 +98,42 @@ def test_orientation_is_applied() -> None:
     lying.getexif()[0x0112] = 6
     assert flatten(lying).size == (64, 80)
     assert flatten(picture(80, 64)).size == (80, 64)
+
+
+def test_limits_of_a_model() -> None:
+    """A model's row says what it takes; nothing else decides."""
+    assert ReferenceLimits.of(VARIANTS["dev"]) == LIMITS
+    assert ReferenceLimits.of(VARIANTS["klein-4b"], (0, 0, 0)) == ReferenceLimits(4, 2024**2, 1024**2, (0, 0, 0))
+
+
+def test_the_bytes_of_a_picture() -> None:
+    """Size and pixels name a prepared picture: two shapes of the same pixels are two pictures."""
+    wide, tall = picture(128, 64), picture(64, 128)
+    assert wide.tobytes() == tall.tobytes()
+    assert picture_bytes(wide) != picture_bytes(tall)
+    assert picture_bytes(wide) == picture_bytes(wide.copy())
+    touched = wide.copy()
+    touched.putpixel((5, 5), (0, 0, 1))
+    assert picture_bytes(touched) != picture_bytes(wide)
+
+
+def test_the_steps_can_be_taken_apart(pipeline: Flux2Pipeline) -> None:
+    """Latents of each picture, kept and assembled later in any batch, are what encoding the batch gives."""
+    device = torch.device("cpu")
+    one, two = prepare_references([picture(64, 80), picture(96, 64)], LIMITS)
+    packed = {name: encode_picture(pipeline.autoencoder, it, device) for name, it in (("one", one), ("two", two))}
+    assert [tuple(kept.shape) for kept in packed.values()] == [(1, 128, 5, 4), (1, 128, 4, 6)]
+    assert not packed["one"].requires_grad
+    assembled = assemble([[packed["two"], packed["one"]], [packed["one"]]])
+    at_once = encode_references(pipeline.autoencoder, [[two, one], [one]], LIMITS, device)
+    assert assembled is not None
+    assert at_once is not None
+    for ours, theirs in zip(vars(assembled).values(), vars(at_once).values(), strict=True):
+        assert torch.equal(ours, theirs)
+    other = assemble([[packed["one"], packed["two"]], [packed["one"]]])
+    assert other is not None
+    assert not torch.equal(other.tokens, assembled.tokens)
+    assert assemble([[], []]) is None
 
 
 def test_encoding_pads_and_masks(pipeline: Flux2Pipeline) -> None:

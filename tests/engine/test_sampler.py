@@ -9,9 +9,20 @@ import torch
 from torch import Tensor
 
 from flux2engine import latents
-from flux2engine.sampler import Conditions, SamplerState, model_scalar, sample
+from flux2engine.errors import RequestError
+from flux2engine.key_values import KeyValueStore
+from flux2engine.sampler import (
+    Conditions,
+    SamplerState,
+    conditions_for,
+    model_scalar,
+    reference_key_values,
+    sample,
+    unconditional_texts,
+)
 from flux2engine.schedule import sampling_times
-from tests.engine.parity.peer import transformer, transformer_config
+from flux2engine.variants import VARIANTS
+from tests.engine.parity.peer import transformer, transformer_config, transformer_inputs
 
 TEXT = torch.randn(1, 12, 48, generator=torch.Generator().manual_seed(1))
 
@@ -73,6 +84,70 @@ def test_no_gradient_is_kept() -> None:
     model = Flux2Transformer(transformer_config(False))
     *_, last = sample(model, latents.noise(1, 2, 2), Conditions(TEXT), (1.0, 0.0))
     assert not last.latents.requires_grad
+
+
+# --- what a model may be asked -----------------------------------------------------------------------------------
+
+
+def test_conditions_follow_the_kind_of_guidance() -> None:
+    """Dev embeds its guidance, base takes a second text above guidance 1, distilled models take neither."""
+    empty = torch.zeros_like(TEXT)
+    dev = conditions_for(VARIANTS["dev"], TEXT, None, 4.0, empty)
+    assert (dev.embedded_guidance, dev.unconditional_text) == (4.0, None)
+    base = conditions_for(VARIANTS["klein-base-4b"], TEXT, None, 4.0, empty)
+    assert (base.embedded_guidance, base.guidance_scale) == (None, 4.0)
+    assert base.unconditional_text is empty
+    assert conditions_for(VARIANTS["klein-base-4b"], TEXT, None, 1.0, empty).unconditional_text is None
+    distilled = conditions_for(VARIANTS["klein-4b"], TEXT, None, 1.0, empty)
+    assert (distilled.embedded_guidance, distilled.unconditional_text) == (None, None)
+    assert distilled.round_timesteps
+    assert not conditions_for(VARIANTS["nano"], TEXT, None, 1.5, empty).round_timesteps
+    with pytest.raises(ValueError, match="second text"):
+        conditions_for(VARIANTS["klein-base-4b"], TEXT, None, 4.0)
+
+
+def test_conditions_carry_kept_references() -> None:
+    """One set per item becomes one batch with its mask; the sampler walks elsewhere with it."""
+    given = transformer_inputs(references=3)
+    assert given.reference_tokens is not None
+    assert given.reference_ids is not None
+    references = latents.ReferenceTokens(given.reference_tokens, given.reference_ids, None)
+    store = KeyValueStore(10**9)
+    kept = reference_key_values(transformer(False), references, "key", store)
+    assert store.get("key") is kept
+    assert reference_key_values(transformer(False), references, "key", store) is kept
+    conditions = conditions_for(VARIANTS["klein-9b-kv"], TEXT.expand(2, -1, -1), None, 1.0, None, [kept, None])
+    assert conditions.key_values is not None
+    assert conditions.key_values_mask is not None
+    assert conditions.key_values_mask.sum(1).tolist() == [kept.tokens, 0]
+    noise = latents.noise(1, 4, 6).expand(2, -1, -1, -1)
+    *_, last = sample(transformer(False), noise, conditions, sampling_times(2, 24))
+    *_, plain = sample(transformer(False), noise[:1], Conditions(TEXT), sampling_times(2, 24))
+    torch.testing.assert_close(last.latents[1:], plain.latents, rtol=1e-5, atol=1e-5)
+    assert (last.latents[:1] - plain.latents).abs().max() > 0.01
+
+
+def test_texts_of_the_second_pass() -> None:
+    """Negative prompts stand where given, the empty one elsewhere; without a second pass there are none."""
+    base = VARIANTS["klein-base-4b"]
+    assert unconditional_texts(base, 4.0, ["grain", None, ""]) == ("grain", "", "")
+    for name, guidance in (("klein-base-4b", 1.0), ("klein-4b", 1.0), ("dev", 4.0)):
+        assert unconditional_texts(VARIANTS[name], guidance, [None, ""]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "guidance", "words"),
+    [
+        ("dev", 4.0, "dev takes no negative prompt: its guidance is embedded"),
+        ("klein-9b", 1.0, "klein-9b takes no negative prompt: it is distilled"),
+        ("klein-9b-kv", 1.0, "distilled"),
+        ("klein-base-4b", 1.0, "raise guidance above 1"),
+    ],
+)
+def test_negative_prompts_that_nothing_would_read(name: str, guidance: float, words: str) -> None:
+    """A negative prompt is refused with the reason, never dropped."""
+    with pytest.raises(RequestError, match=words):
+        unconditional_texts(VARIANTS[name], guidance, [None, "grain"])
 
 
 @pytest.mark.parametrize("value", [0.7673, 0.9143, 3.3])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from flux2engine import latents
-from flux2engine.transformer import Flux2Transformer
+from flux2engine import transformer as transformer_module
+from flux2engine.transformer import Flux2Transformer, peak_bytes
 from flux2engine.variants import VARIANTS, TransformerConfig
-from tests.engine.parity.peer import transformer, transformer_inputs
+from tests.engine.parity.peer import relative_error, transformer, transformer_inputs
 
 OFFICIAL_KEYS = [
     "img_in.weight",
@@ -110,6 +112,58 @@ def test_references_need_positions() -> None:
     inputs = transformer_inputs(references=1).__dict__ | {"reference_ids": None}
     with pytest.raises(ValueError, match="reference_ids"):
         transformer(False)(**inputs)
+
+
+@pytest.mark.parametrize("tokens_a_slice", [1, 7, 37])
+def test_slices_change_nothing(tokens_a_slice: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide states in slices give the same velocity and the same kept references, to 1e-6 of the largest value."""
+    model = transformer(True)
+    inputs = transformer_inputs(True, references=3, batch=2)
+    kept_inputs = transformer_inputs(False, references=3, batch=2)
+    whole = inputs.ours(model)
+    kept = transformer(False).reference_key_values(kept_inputs.reference_tokens, kept_inputs.reference_ids)
+    slices = []
+    original = functional.layer_norm
+    monkeypatch.setattr(
+        functional,
+        "layer_norm",
+        lambda states, *rest, **more: (slices.append(states.shape[1]), original(states, *rest, **more))[1],
+    )
+    monkeypatch.setattr(transformer_module, "SLICE_BYTES", tokens_a_slice * 2 * 9 * 96 * 4)
+    with torch.no_grad():
+        sliced = inputs.ours(model)
+        kept_sliced = transformer(False).reference_key_values(kept_inputs.reference_tokens, kept_inputs.reference_ids)
+    assert relative_error(sliced, whole) <= 1e-6
+    for ours, theirs in zip([*kept_sliced.double, *kept_sliced.single], [*kept.double, *kept.single], strict=True):
+        assert max(map(relative_error, ours, theirs)) <= 1e-6
+    # The control: slices were taken. They differ, since blocks are 9, 6 or 4 hidden sizes wide.
+    assert tokens_a_slice in slices
+    whole_length = inputs.txt.shape[1] + inputs.img.shape[1] + inputs.reference_tokens.shape[1]
+    assert whole_length not in slices
+
+
+def test_training_is_not_sliced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With autograd on, every block sees all tokens at once, and gradients are those of the whole."""
+    monkeypatch.setattr(transformer_module, "SLICE_BYTES", 1)
+    model = Flux2Transformer(transformer(False).config)
+    model.load_state_dict(transformer(False).state_dict())
+    inputs = transformer_inputs(references=1)
+    inputs.ours(model).square().mean().backward()
+    gradient = model.img_in.weight.grad.clone()
+    monkeypatch.undo()
+    model.zero_grad()
+    inputs.ours(model).square().mean().backward()
+    assert torch.equal(model.img_in.weight.grad, gradient)
+
+
+@pytest.mark.parametrize(("name", "kibibytes"), [("klein-4b", 54), ("klein-9b", 72), ("dev", 108)])
+def test_peak_bytes_at_true_size(name: str, kibibytes: int) -> None:
+    """A token takes nine hidden sizes in bf16 and its rotation; kept references add their copy."""
+    config = VARIANTS[name].transformer
+    a_token = peak_bytes(config, 2) - peak_bytes(config, 1)
+    assert kibibytes * 1024 < a_token < (kibibytes + 2) * 1024
+    kept = peak_bytes(config, 1, kept_tokens=101) - peak_bytes(config, 1, kept_tokens=1)
+    assert kept == 100 * 2 * config.hidden_size * 2
 
 
 def test_items_of_a_batch_keep_their_own_references() -> None:
