@@ -93,7 +93,7 @@ def test_there_must_be_one_and_it_must_be_meant(mistral: Path, tmp_path: Path) -
 
 
 def test_a_model_that_was_cut_down_to_painting_is_refused_with_what_it_lacks(mistral: Path, tmp_path: Path) -> None:
-    cut = write_text_encoder_file(tmp_path / "cut", "dev", layers=6)
+    cut = write_text_encoder_file(tmp_path / "cut", "dev", layers=30)
     shutil.copyfile(mistral / "text_encoder" / "config.json", cut.parent / "config.json")
     library.import_path(cut, name="cut", tokenizer=mistral / "tokenizer")
     with pytest.raises(GenerationError, match="cut: this text encoder was cut down, it has no vision tower"):
