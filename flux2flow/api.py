@@ -22,7 +22,7 @@ from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
 from flux2flow.domain.upsampled import UpsampledPrompt
-from flux2flow.errors import Flux2FlowError, PluginError
+from flux2flow.errors import Flux2FlowError, GenerationError, PluginError
 from flux2flow.interfaces import Event, Progress
 from flux2flow.planning import Only, WantedPrompt
 from flux2flow.plugins import Registry
@@ -124,11 +124,11 @@ def _models_elsewhere(registry: Registry) -> dict[str, str]:
     for row in known_variants():
         parts = ", ".join(dict.fromkeys((row.transformer, row.text_encoder, row.autoencoder)))
         found[row.name] = f"bring its weights with 'flux2flow models import': {parts}"
-    for model in installed():
-        if model.missing:
-            found[model.name] = f"what was imported is not complete: {'; '.join(model.missing)}"
-        elif model.variant not in registry.backends:
-            found[model.variant] = f"its weights are installed under the name {model.name!r}: write model: {model.name}"
+    try:
+        for model in installed():
+            found[model.variant] = f"its weights are here under the name {model.name!r}: write model: {model.name}"
+    except GenerationError as error:  # a library that cannot be read is no matter of campaigns that need none of it
+        found = {name: f"{remedy}; {error}" for name, remedy in found.items()}
     return {name: remedy for name, remedy in found.items() if name not in registry.backends}
 
 

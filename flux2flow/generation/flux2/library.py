@@ -316,6 +316,7 @@ def limits_of(name: str, variant: ModelVariant) -> BackendLimits:
         max_prompt_tokens=text.tokens - _TEMPLATE_TOKENS[text.kind],
         licence=weights_licence(variant.licence),
         negative_prompts=variant.guidance_kind == "classifier-free",
+        fixed_sampling=variant.fixed_sampling,
     )
 
 
