@@ -96,7 +96,7 @@ def small_autoencoder(small_decoder: bool = False) -> AutoencoderKLFlux2:
     """Return the small autoencoder, fp32; its decoder keeps pixels around the middle, where clamping hides nothing."""
     model = AutoencoderKLFlux2(SMALL_DECODER if small_decoder else AUTOENCODER)
     randomise(model, seed=90 + small_decoder)
-    model.decoder.conv_out.weight.mul_(0.3)
+    model.decoder.conv_out.weight.mul_(0.6)
     model.decoder.conv_out.bias.mul_(0.3)
     return model
 

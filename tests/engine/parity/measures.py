@@ -153,7 +153,7 @@ def prepared_references() -> float:
 LIMITS = {
     velocity: 1e-5,
     quiet_velocity: 1e-5,
-    bfloat16_velocity: 2e-2,
+    bfloat16_velocity: 1e-2,
     pixels: 1e-3,
     guided_pixels: 1e-3,
     latents_encoded: 1e-5,

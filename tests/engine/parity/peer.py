@@ -177,9 +177,11 @@ def transformer_inputs(
     batch: int = 1,
     grid: tuple[int, int] = (4, 6),
     dtype: torch.dtype = torch.float32,
+    context: int = CONTEXT,
+    seed: int = 2,
 ) -> TransformerInputs:
     """Draw one call's arguments; ids come from our own code, the peer's ids are checked by the pipeline cases."""
-    generator = torch.Generator().manual_seed(2)
+    generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator).to(dtype)
@@ -189,7 +191,7 @@ def transformer_inputs(
     return TransformerInputs(
         img=draw(batch, grid[0] * grid[1], 128),
         img_ids=latents.image_ids(*grid).expand(batch, -1, -1),
-        txt=draw(batch, TEXT_TOKENS, CONTEXT),
+        txt=draw(batch, TEXT_TOKENS, context),
         txt_ids=latents.text_ids(TEXT_TOKENS).expand(batch, -1, -1),
         timestep=torch.tensor([0.7673, 0.3127][:batch]),
         guidance=torch.tensor([3.3, 4.0][:batch]) if guidance else None,
@@ -258,13 +260,16 @@ def _autoencoder_key(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
 class GivenEmbeddings:
     """Answer every prompt with embeddings drawn from its words; the empty prompt has its own."""
+
+    width: int = CONTEXT
 
     def encode(self, prompts: Sequence[str]) -> TextEmbeddings:
         """Return one item per prompt."""
         states = [
-            torch.randn(TEXT_TOKENS, CONTEXT, generator=torch.Generator().manual_seed(sum(prompt.encode())))
+            torch.randn(TEXT_TOKENS, self.width, generator=torch.Generator().manual_seed(sum(prompt.encode())))
             for prompt in prompts
         ]
         return TextEmbeddings(torch.stack(states), (TEXT_TOKENS,) * len(prompts), (False,) * len(prompts))
