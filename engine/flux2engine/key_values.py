@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-KeyValue = tuple[Tensor, Tensor]  # keys after rotation, and values; each (B, heads, R, head_dim)
+# Keys after rotation, and values; each (B, heads, R, head_dim), or with one item that serves the whole batch.
+KeyValue = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,14 @@ def batch_key_values(
     """Join one set per item, padded to the longest, with the mask (B, R) of what is real.
 
     Items without references have None. None stands for the sets if no item has any, and for the mask if nothing is
-    padded. A set that all items share is not copied.
+    padded. A set that all items share is not copied: it is returned as it is.
     """
     given = [item for item in items if item is not None]
     if not given:
         return None, None
     first = given[0]
     if all(item is first for item in items):
-        return _each(lambda tensors: tensors[0].expand(len(items), -1, -1, -1), [first]), None
+        return first, None
     longest = max(item.tokens for item in given)
     empty = _each(lambda tensors: tensors[0][:, :, :0], [first])
     filled = [empty if item is None else item for item in items]

@@ -6,7 +6,7 @@ Walks the times it is given; knows neither where they come from nor what the lat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -152,6 +152,7 @@ def sample(
     transformer: Flux2Transformer, noise: Tensor, conditions: Conditions, times: Sequence[float]
 ) -> Iterator[SamplerState]:
     """Walk `noise` (B, 128, H/16, W/16) along `times`, which fall from 1.0 to 0.0; yield after each step."""
+    conditions = _on_device(conditions, noise.device)
     height, width = noise.shape[2], noise.shape[3]
     tokens = latents.to_tokens(noise.float())
     ids = latents.image_ids(height, width).to(noise.device).expand(noise.shape[0], -1, -1)
@@ -159,6 +160,24 @@ def sample(
         velocity = _velocity(transformer, tokens, ids, conditions, time)
         tokens = tokens + (following - time) * velocity
         yield SamplerState(step, len(times) - 1, following, latents.from_tokens(tokens, height, width))
+
+
+def _on_device(conditions: Conditions, device: torch.device) -> Conditions:
+    """Bring what is needed whole to the device once; kept keys and values stay where they are."""
+    references, second, mask = conditions.references, conditions.unconditional_text, conditions.key_values_mask
+    if references is not None:
+        references = ReferenceTokens(
+            references.tokens.to(device),
+            references.ids.to(device),
+            None if references.mask is None else references.mask.to(device),
+        )
+    return replace(
+        conditions,
+        text=conditions.text.to(device),
+        references=references,
+        unconditional_text=None if second is None else second.to(device),
+        key_values_mask=None if mask is None else mask.to(device),
+    )
 
 
 def _velocity(
