@@ -307,6 +307,7 @@ def _acknowledge(models: Sequence[InstalledModel]) -> None:
     if names:
         console.line()
         console.line(f"{_MARK} not for production. A project that paints with it says so in its flux2flow.yaml:")
+        console.line("      flux2flow: 1")
         console.line(f"      accept_licences: [{', '.join(names)}]")
 
 

@@ -102,7 +102,7 @@ class KnownVariant:
 class Inventory:
     """Everything in the library, and what else could be."""
 
-    folder: Path
+    folder: str
     models: tuple[InstalledModel, ...]
     unused: tuple[InstalledPart, ...]
     not_installed: tuple[KnownVariant, ...]
@@ -204,7 +204,7 @@ def inventory() -> Inventory:
         used = {part.name for model in models for part in model.parts}
         variants = {model.variant.name for model in models}
         return Inventory(
-            library.root,
+            str(library.root),
             tuple(_model(model) for model in models),
             tuple(_part(part) for part in components if part.name not in used),
             tuple(known for known in known_variants() if known.name not in variants),
