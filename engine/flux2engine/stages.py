@@ -7,7 +7,6 @@ counts every byte that it writes.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -139,7 +138,7 @@ class Stages:
 
     def _release(self, part: Part) -> None:
         if self._held.pop(part, None) is not None:
-            gc.collect()  # modules of transformers refer to themselves
+            # No part refers to itself (a test looks), so that its memory is free now, without a collection's second.
             release_cached(self.placement.device)
 
     def _require_room(self, part: Part) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.library import InstalledModel
@@ -61,6 +64,29 @@ def test_staged_the_large_parts_never_meet(source: FolderParts | InstalledParts)
     assert dict(stages.loads) == {"text_encoder": 2, "transformer": 1, "autoencoder": 1}
     stages.release()
     assert not any(stages.holds(part) for part in PARTS)
+
+
+def test_what_is_let_go_is_free_at_once(source: FolderParts | InstalledParts) -> None:
+    """Without waiting for the collector, after it was used; the control: held elsewhere, it stays."""
+    stages = Stages(source, CPU, "staged")
+    gc.disable()
+    try:
+        stages.text_encoder().encode(["a red bottle"])
+        transformer = stages.transformer()
+        alive = [weakref.ref(tensor) for tensor in transformer.parameters()]
+        stages.release()
+        assert all(tensor() is not None for tensor in alive)
+        del transformer
+        assert all(tensor() is None for tensor in alive)
+        encoder = stages.text_encoder()
+        encoder.encode(["a red bottle"])
+        module = encoder if isinstance(encoder, nn.Module) else encoder.model  # type: ignore[attr-defined]
+        alive = [weakref.ref(tensor) for tensor in module.parameters()]
+        del encoder, module
+        stages.finished("text_encoder")
+        assert all(tensor() is None for tensor in alive)
+    finally:
+        gc.enable()
 
 
 def test_every_byte_is_counted(source: FolderParts | InstalledParts) -> None:
