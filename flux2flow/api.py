@@ -17,17 +17,17 @@ from flux2flow import execution, loading, planning
 from flux2flow import plugins as _plugins
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.finding import Finding
-from flux2flow.domain.fingerprint import digest
+from flux2flow.domain.fingerprint import digest, fingerprint
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
 from flux2flow.domain.upsampled import UpsampledPrompt
-from flux2flow.errors import Flux2FlowError, GenerationError, PluginError
+from flux2flow.errors import Flux2FlowError, GenerationError, PluginError, StoreError
 from flux2flow.interfaces import Event, Progress
 from flux2flow.planning import Only, WantedPrompt
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
-from flux2flow.store import Journal, Store
+from flux2flow.store import Journal, Lease, Store
 
 if TYPE_CHECKING:
     from flux2flow.generation.flux2.upsampling import Upsampler
@@ -261,11 +261,11 @@ def upsample(
     has an entry is not asked about unless `again`. Raises GenerationError, SpecError for a broken file, StoreError.
     """
     file = prompt_file(loaded)
-    entries = {(entry.original, entry.references): entry for entry in loading.read_prompt_file(loaded.project, file)}
     wanted = planning.distinct_prompts(plan)
-    if seed is None:
-        seed = loaded.bundle.campaign.seed
+    seed = loaded.bundle.campaign.seed if seed is None else seed
     with _journalled(loaded.project, plan.campaign, clock) as note:
+        there = loading.read_prompt_file(loaded.project, file)
+        entries = {(entry.original, entry.references): entry for entry in there}
         for prompt in wanted:
             if prompt.key in entries and not again:
                 entry = entries[prompt.key]
@@ -290,6 +290,14 @@ def upsample(
             yield Rewritten(prompt, entry, judged.text, answer.tokens, len(wanted), reused=False)
 
 
+def _alone(store: Store, campaign: str) -> Lease:
+    """Keep a second process from writing the same file: each would leave out what the other asked."""
+    lease = store.leases.attempt(fingerprint("prompts", campaign))
+    if lease is None:
+        raise StoreError(f"another flux2flow upsample is at work on {campaign}: wait until it is done")
+    return lease
+
+
 @contextmanager
 def _journalled(
     project: Project, campaign: str, clock: Callable[[], float]
@@ -311,7 +319,7 @@ def _journalled(
             seed=entry.seed,
         )
 
-    with Store(project.state) as store:
+    with Store(project.state) as store, _alone(store, campaign):
         outcome = "interrupted"
         try:
             yield note

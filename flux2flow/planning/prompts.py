@@ -47,6 +47,10 @@ _CAPTION_WORDS = """
     product reference right rising round seamless set shadows sharp side slightly smooth soft space stage stand stands
     straight studio style subject surfaces text that the third top tube two upper wall warm white window with words
 """
+_PIECE = re.compile(r"#[0-9a-fA-F]{6}|[^\W\d_]+|\d|[^\w\s]|_")
+SMALL_ROOM = 256
+"""Tokens. The shipped model reads 96 of a vocabulary of a few hundred words, FLUX.2 512 of one of 130,000 pieces."""
+
 _COMMON = frozenset(_CAPTION_WORDS.split()) | {word for name in NAMES for word in name.split()}
 
 
@@ -146,26 +150,36 @@ def compile_prompt(
         ("style", replace(brief, camera="", style="")),
         ("composition", replace(brief, camera="", style="", composition="")),
     ):
-        if max_tokens is None or estimated_tokens(written()) <= max_tokens:
+        if fits(written(), max_tokens):
             break
         if getattr(brief, name):
             left_out.append(f"{name} ({getattr(brief, name)!r}) was left out of the prompt")
             brief = without
-    if max_tokens is not None and estimated_tokens(written()) > max_tokens and any(r.caption for r in references):
+    if not fits(written(), max_tokens) and any(r.caption for r in references):
         references = [replace(reference, caption="") for reference in references]
         left_out.append("the captions of references were left out of the prompt")
-    if max_tokens is not None and estimated_tokens(written()) > max_tokens:
+    if not fits(written(), max_tokens):
         left_out.append("the prompt is still too long: shorten the template's scene, subjects or palette")
     return written(), tuple(left_out)
 
 
-def estimated_tokens(prompt: str) -> int:
-    """Count tokens as the small model's vocabulary would, rather too many than too few.
+def fits(prompt: str, room: int | None) -> bool:
+    """Say whether a model that reads `room` tokens reads all of a prompt; None reads any."""
+    return room is None or estimated_tokens(prompt, room) <= room
 
-    A hex colour is 7, a word of its captions 1, any other word about one for two letters.
+
+def estimated_tokens(prompt: str, room: int = 0) -> int:
+    """Count tokens as a model's vocabulary would that reads `room` of them, rather too many than too few.
+
+    A hex colour is 7. To the small model a word of its captions is 1, any other word about one for two letters; the
+    language models before FLUX.2, which read far more, know most words whole: five letters a piece is too many.
     """
     tokens = 0
-    for piece in re.findall(r"#[0-9a-fA-F]{6}|[^\W\d_]+|\d|[^\w\s]|_", prompt):
+    if room > SMALL_ROOM:
+        for piece in _PIECE.findall(prompt):
+            tokens += 7 if piece.startswith("#") and len(piece) == 7 else -(-len(piece.encode()) // 5)
+        return tokens
+    for piece in _PIECE.findall(prompt):
         if piece.startswith("#") and len(piece) == 7:
             tokens += 7
         else:

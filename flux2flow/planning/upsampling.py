@@ -15,7 +15,7 @@ from flux2flow.domain.campaign import PromptBook
 from flux2flow.domain.plan import Plan, PlannedPlate, PlanNote
 from flux2flow.domain.plate import BackendLimits, Reference
 from flux2flow.domain.upsampled import MAX_PROMPT, UpsampledPrompt
-from flux2flow.planning.prompts import estimated_tokens
+from flux2flow.planning.prompts import estimated_tokens, fits
 from flux2flow.planning.wording import positive
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}(?![0-9a-fA-F])")
@@ -114,8 +114,9 @@ def _kept(entry: UpsampledPrompt, limits: BackendLimits) -> str:
     if refused := judge(entry.original, entry.text).refused:  # somebody may have edited it
         return refused
     room = limits.max_prompt_tokens
-    if room is not None and estimated_tokens(entry.text) > room:
-        return f"backend {limits.name} reads about {room} tokens, the upsampled one has {estimated_tokens(entry.text)}"
+    if room is not None and not fits(entry.text, room):
+        long = estimated_tokens(entry.text, room)
+        return f"backend {limits.name} reads about {room} tokens, and the upsampled one has {long}"
     return ""
 
 

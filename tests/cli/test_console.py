@@ -132,6 +132,34 @@ def test_plain_lines_tell_plates_tenths_and_trouble() -> None:
     assert len(told) == 1 + 11 + 1 + 1
 
 
+def test_a_models_phases_are_told_once_each() -> None:
+    """With how many things they go through; plates that wait for their decoding are no finished ones."""
+    told: list[str] = []
+    lines = Lines(told.append)
+    for name, of in (("load text encoder", 1), ("encode prompts", 3)):
+        for done in range(of):
+            lines(Event("phase", name, done, of))
+    assert told == ["load text encoder", "encode prompts (3)"]
+
+
+def test_bars_count_sampled_plates_as_nearly_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two plates sampled in phases, then one decoded; the phase at work is named."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Bars(2, color=False) as bars:
+        bars(Event("phase", "encode prompts", 1, 2))
+        assert bars._progress is not None
+        (task,) = bars._progress.tasks
+        assert (task.completed, task.fields["subject"]) == (0, "encode prompts (2 of 2)")
+        for plate in ("hero/a", "hero/b"):
+            bars(Event("plate-step", plate, 4, 4))
+        assert 1.5 < task.completed < 2
+        bars(Event("plate", "hero/a", 1, 2))
+        assert 1.5 < task.completed < 2
+        bars(Event("plate", "hero/b", 2, 2))
+        assert task.completed == 2
+
+
 def test_bars_appear_only_when_something_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import unicodedata
@@ -17,11 +18,13 @@ from safetensors.torch import load_file, save_file
 
 from flux2engine.chat_templates import TEMPLATES
 from flux2engine.variants import VARIANTS
+from flux2engine.weights.identify import official_shapes
 from flux2flow.cli import main
 from flux2flow.cli.reading import size_text
 from flux2flow.errors import GenerationError
 from flux2flow.generation.flux2 import library as door
 from tests.engine import checkpoints
+from tests.engine.sparse_files import true_size
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = 100
@@ -284,6 +287,22 @@ def test_listing_imports_no_torch(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "flux2engine.library" in loaded["list"]
     assert not {"torch", "numpy", "PIL", "skia", "transformers"} & (loaded["list"] | loaded["remove"])
     assert "torch" in loaded["show"]
+
+
+def test_an_interruption_in_the_middle_of_gigabytes_leaves_nothing(tmp_path: Path, models: Path) -> None:
+    """Ctrl-C while a file of true size is read; its data is a hole on disk."""
+    file = true_size(tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-4b"].transformer))
+    command = [sys.executable, "-m", "flux2flow", "models", "import", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    shown, error = process.communicate(timeout=60)
+    assert told == "read 10 % of 7.75 GB: flux-2-klein-4b.safetensors\n"
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert "added" not in shown
+    assert not models.exists()
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

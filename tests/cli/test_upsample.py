@@ -204,3 +204,13 @@ def test_a_broken_prompt_file_is_told_before_anything_is_asked(
     assert main(["upsample", campaign]) == 2
     assert f"{FILE}:3:5: 'model' is missing" in capsys.readouterr().err
     assert fake.asked == []
+
+
+def test_two_at_once_would_lose_answers_so_the_second_is_told_to_wait(campaign: str, fake: Fake) -> None:
+    loaded = api.load(campaign, prompts=False)
+    first = api.upsample(loaded, api.plan(loaded), fake)
+    next(first)
+    assert main(["upsample", campaign]) == 74
+    assert len(fake.asked) == 1
+    list(first)
+    assert main(["upsample", campaign]) == 0

@@ -166,10 +166,13 @@ def test_what_is_not_used_is_said() -> None:
 def test_a_text_longer_than_the_model_reads_is_not_used() -> None:
     """What is over the limit would be cut off, or refused in the middle of a run."""
     before = plan(bundle(), LIMITS)
-    long = [entry(one.prompt, text=f"{one.prompt} {'calm ' * 300}") for one in distinct_prompts(before)]
-    short = replace(LIMITS, max_prompt_tokens=200)
-    assert codes(plan(with_book(bundle(), *long), short)) == ["prompt-kept"] * 4
-    assert codes(plan(with_book(bundle(), *long), LIMITS)) == []  # control
+    long = [entry(one.prompt, text=f"{one.prompt} {'marvellously calm ' * 60}") for one in distinct_prompts(before)]
+    kept = ["prompt-kept"] * 4
+    assert codes(plan(with_book(bundle(), *long), replace(LIMITS, max_prompt_tokens=96))) == kept
+    assert codes(plan(with_book(bundle(), *long), replace(LIMITS, max_prompt_tokens=496))) == []
+    longer = [one.model_copy(update={"text": f"{one.text} {'marvellously calm ' * 120}"}) for one in long]
+    assert codes(plan(with_book(bundle(), *longer), replace(LIMITS, max_prompt_tokens=496))) == kept
+    assert codes(plan(with_book(bundle(), *longer), LIMITS)) == []
 
 
 def test_what_somebody_should_look_at_stays_until_it_is_deleted() -> None:
