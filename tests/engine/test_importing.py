@@ -22,6 +22,7 @@ from flux2engine.library import FileFacts, Library
 from flux2engine.variants import AUTOENCODERS, VARIANTS
 from flux2engine.weights.identify import official_shapes
 from tests.engine import checkpoints
+from tests.engine.sparse_files import true_size
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "safetensors-malformed"
 
@@ -57,22 +58,6 @@ def taken(library: Library, delivered: Path) -> Callable[..., Import]:
         return import_path(library, delivered / name, **wishes)
 
     return take
-
-
-def true_size(path: Path, shapes: dict[str, tuple[int, ...]]) -> Path:
-    """Write a header of true size and a hole where the data would be: gigabytes that take no room on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    entries, offset = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * int(torch.Size(shape).numel())
-        entries[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + size]}
-        offset += size
-    raw = json.dumps(entries).encode()
-    raw += b" " * (-len(raw) % 8)
-    with path.open("wb") as file:
-        file.write(len(raw).to_bytes(8, "little") + raw)
-        file.truncate(8 + len(raw) + offset)
-    return path
 
 
 @pytest.fixture
@@ -434,6 +419,51 @@ def test_a_text_encoder_needs_its_own_tokenizer(
     tokenizer = done.parts[0].component.tokenizer
     assert tokenizer is not None
     assert tokenizer.path == str(delivered / "Qwen3-4B" / "tokenizer.json")
+
+
+def test_a_text_encoder_of_one_file_is_described_by_the_config_beside_it(
+    library: Library, delivered: Path, tmp_path: Path
+) -> None:
+    """A small shape is no published one, so its heads must be told; beside a stranger the same file is not believed."""
+    file = checkpoints.write_text_encoder_file(tmp_path, "klein-4b", layers=27)
+    tokenizer = delivered / "tokenizer"
+    with pytest.raises(WeightsError, match=r"config\.json is needed"):
+        import_path(library, file, tokenizer=tokenizer)
+    shutil.copy(delivered / "Qwen3-4B" / "config.json", tmp_path)
+    (part,) = import_path(library, file, tokenizer=tokenizer).parts
+    assert part.component.name == "qwen-3"
+    assert part.component.shape["layers"] == 27
+    assert part.component.prefix == "model."
+    shutil.copy(delivered / "ae.safetensors", tmp_path)
+    with pytest.raises(WeightsError, match=r"config\.json is needed"):
+        import_path(library, file, tokenizer=tokenizer)
+
+
+def test_a_repository_of_the_cache_stands_for_its_main_branch(
+    library: Library, delivered: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "models--Qwen--Qwen3-4B"
+    for commit in ("aaa", "bbb"):
+        shutil.copytree(delivered / "Qwen3-4B", repository / "snapshots" / commit)
+    with pytest.raises(LibraryError, match="holds 2 snapshots: name one"):
+        import_path(library, repository)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("bbb", encoding="utf-8")
+    (part,) = import_path(library, repository).parts
+    assert part.component.source == str(repository / "snapshots" / "bbb")
+    assert part.component.name == "qwen3-4b"
+    (repository / "refs" / "main").write_text("../../elsewhere", encoding="utf-8")
+    with pytest.raises(LibraryError, match="holds 2 snapshots: name one"):
+        import_path(library, repository)
+
+
+def test_a_folder_of_which_only_the_single_file_was_fetched_says_so(
+    library: Library, delivered: Path, tmp_path: Path
+) -> None:
+    shutil.copy(delivered / "flux-2-klein-4b.safetensors", tmp_path)
+    (tmp_path / "model_index.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(LibraryError, match=r"name the file that lies there: flux-2-klein-4b\.safetensors"):
+        import_path(library, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,9 @@ def _diffusers(path: Path, tokenizer: Path | None) -> Delivery:
     index = read_json(path / MODEL_INDEX) if (path / MODEL_INDEX).exists() else {}
     parts = tuple(_folder(path / name, tokenizer, kind) for name, kind in _FOLDERS.items() if _has_weights(path / name))
     if not parts:
-        raise LibraryError(f"{path} is a diffusers folder without weights: none of {', '.join(_FOLDERS)} holds any")
+        single = sorted(file.name for file in path.glob("*.safetensors"))
+        hint = f"; name the file that lies there: {', '.join(single[:3])}" if single else ""
+        raise LibraryError(f"{path} is a diffusers folder, and none of {', '.join(_FOLDERS)} holds weights{hint}")
     return Delivery(path, parts, index, tuple(name for name in _FOLDERS if not _has_weights(path / name)))
 
 
