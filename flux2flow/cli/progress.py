@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _STEPS = 10
 """Of the pictures: plain lines tell each tenth of them, plates each."""
+_STEPS_SHARE = 0.95
+"""Of a plate: its steps. A model painted in phases decodes all plates at the end."""
 
 
 def silence(_event: Event) -> None:
@@ -28,9 +30,11 @@ class Lines:
         self._told = -1
 
     def __call__(self, event: Event) -> None:
-        """Tell each painted plate, each tenth of the pictures, and everything that goes wrong."""
+        """Tell each plate, each phase of a large model, each tenth of the pictures, and everything that goes wrong."""
         if event.kind == "plate" and not event.reused:
             self._write(f"plate {event.done}/{event.of} painted: {visible(event.subject)}")
+        elif event.kind == "phase" and event.done == 0:
+            self._write(visible(f"{event.subject} ({event.of})" if event.of > 1 else event.subject))
         elif event.kind == "failure":
             self._write(f"failed: {visible(event.subject)}: {visible(event.detail)}")
         elif event.kind == "asset" and event.detail and not event.reused:
@@ -52,6 +56,7 @@ class Bars:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._done = 0
+        self._begun: dict[str, float] = {}
 
     def __enter__(self) -> Bars:
         """Wait for the first event."""
@@ -68,16 +73,24 @@ class Bars:
         """Move the bars."""
         if event.kind in ("plate", "failure", "asset") and (event.reused and self._progress is None):
             return
-        if event.kind == "plate-step":
-            done = self._done + (event.done / event.of if event.of else 0)
-            self._show("Plates", done, self._plates, event.subject)
+        if event.kind == "phase":
+            self._show("Plates", self._painted(), self._plates, _phase(event))
+        elif event.kind == "plate-step":
+            self._begun[event.subject] = event.done / event.of if event.of else 0
+            self._show("Plates", self._painted(), self._plates, event.subject)
         elif event.kind == "plate":
             self._done = event.done
-            self._show("Plates", event.done, event.of, event.subject)
+            self._begun.pop(event.subject, None)
+            self._show("Plates", self._painted(), event.of, event.subject)
         elif event.kind == "asset":
             self._show("Pictures", event.done, event.of, event.subject)
         elif event.kind == "failure" or (event.kind == "end" and event.detail):
+            self._begun.pop(event.subject, None)
             self._bars().console.print(visible(f"{event.subject}: {event.detail}"), markup=False, highlight=False)
+
+    def _painted(self) -> float:
+        """Count finished plates, and of those begun a share that leaves room for decoding."""
+        return self._done + _STEPS_SHARE * sum(self._begun.values())
 
     def _show(self, name: str, done: float, of: int, subject: str) -> None:
         bars = self._bars()
@@ -103,3 +116,7 @@ class Bars:
             )
             self._progress.start()
         return self._progress
+
+
+def _phase(event: Event) -> str:
+    return f"{event.subject} ({event.done + 1} of {event.of})" if event.of > 1 else event.subject
