@@ -419,7 +419,8 @@ def peak_bytes(config: TransformerConfig, tokens: int, kept_tokens: int = 0, ele
     """Return a bound on what one call without autograd takes beside weights, arguments and kept keys and values.
 
     `tokens` are those of text, output and references of all items together, padding included; `kept_tokens` those that
-    come as keys and values. Measured in tests/engine/test_batches.py.
+    come as keys and values. A token takes 55 KiB in klein 4B, 73 in 9B, 109 in dev (bf16): dev at 1024² beside ten
+    references of a megapixel, 45,568 tokens, stays under 5.2 GiB. Measured in tests/engine/test_batches.py.
     """
     # The joint states, queries, keys, values, what was attended to (twice while it is turned), the MLP up to its gate.
     states = (6 * config.hidden_size + config.mlp_size) * element_size

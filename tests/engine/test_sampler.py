@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flux2engine import latents
+from flux2engine import latents, sampler
 from flux2engine.errors import RequestError
 from flux2engine.key_values import KeyValueStore
 from flux2engine.sampler import (
@@ -125,6 +125,24 @@ def test_conditions_carry_kept_references() -> None:
     *_, plain = sample(transformer(False), noise[:1], Conditions(TEXT), sampling_times(2, 24))
     torch.testing.assert_close(last.latents[1:], plain.latents, rtol=1e-5, atol=1e-5)
     assert (last.latents[:1] - plain.latents).abs().max() > 0.01
+
+
+def test_conditions_go_to_the_samplers_device_once() -> None:
+    """All that a step reads whole is moved; kept keys and values stay where they are, and are read block by block."""
+    given = transformer_inputs(references=1)
+    assert given.reference_tokens is not None
+    assert given.reference_ids is not None
+    real = torch.ones(given.reference_tokens.shape[:2], dtype=torch.bool)
+    references = latents.ReferenceTokens(given.reference_tokens, given.reference_ids, real)
+    kept = reference_key_values(transformer(False), references)
+    moved = sampler._on_device(Conditions(TEXT, references, None, TEXT, 2.0, True, kept, real), torch.device("meta"))
+    assert moved.references is not None
+    assert moved.references.mask is not None
+    assert moved.unconditional_text is not None
+    assert moved.key_values_mask is not None
+    parts = (moved.text, moved.unconditional_text, moved.key_values_mask, *vars(moved.references).values())
+    assert {part.device.type for part in parts} == {"meta"}
+    assert moved.key_values is kept
 
 
 def test_texts_of_the_second_pass() -> None:

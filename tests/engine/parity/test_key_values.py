@@ -34,7 +34,11 @@ Patch = pytest.MonkeyPatch
 @lru_cache
 def peer_transformer() -> Any:
     """Return diffusers' transformer with our weights and its KV processors."""
-    model = peer.diffusers_transformer(peer.transformer())
+    return with_processors(peer.diffusers_transformer(peer.transformer()))
+
+
+def with_processors(model: Any) -> Any:
+    """Let diffusers' attention keep what references leave behind, as its pipeline does."""
     for block in model.transformer_blocks:
         block.attn.set_processor(Flux2KVAttnProcessor())
     for block in model.single_transformer_blocks:
@@ -99,6 +103,32 @@ def test_what_is_kept() -> None:
     for (key, value), cache in zip(ours, caches, strict=True):
         assert relative_error(key.transpose(1, 2), cache.k_ref) <= VELOCITY_LIMIT
         assert relative_error(value.transpose(1, 2), cache.v_ref) <= VELOCITY_LIMIT
+
+
+def test_bfloat16() -> None:
+    """In bf16 both steps agree within 1e-2 of the largest value."""
+    ours = peer.transformer()
+    theirs = with_processors(peer.diffusers_transformer(ours)).bfloat16()
+    model = Flux2Transformer(ours.config).eval().requires_grad_(False)
+    model.load_state_dict(ours.state_dict())
+    model.bfloat16()
+    given = peer.transformer_inputs(references=3, dtype=torch.bfloat16)
+    expected, _ = theirs(
+        hidden_states=torch.cat([given.reference_tokens, given.img], dim=1),
+        img_ids=torch.cat([given.reference_ids, given.img_ids], dim=1),
+        encoder_hidden_states=given.txt,
+        txt_ids=given.txt_ids,
+        timestep=given.timestep,
+        kv_cache_mode="extract",
+        num_ref_tokens=given.reference_tokens.shape[1],
+        return_dict=False,
+    )
+    kept = model.reference_key_values(given.reference_tokens, given.reference_ids)
+    assert {tensor.dtype for pair in (*kept.double, *kept.single) for tensor in pair} == {torch.bfloat16}
+    without = replace(given, reference_tokens=None, reference_ids=None)
+    error = relative_error(model(**without.__dict__, key_values=kept).float(), expected.float())
+    print(f"{error:.1e}")
+    assert 0 < error <= 1e-2
 
 
 def test_one_set_serves_other_texts_and_sizes() -> None:
