@@ -1,4 +1,4 @@
-"""The shapes of a published model → a safetensors file of true size whose data is a hole: no room on disk, no values."""
+"""The shapes of a published model → a safetensors file of true size whose data is a hole and takes no room."""
 
 from __future__ import annotations
 

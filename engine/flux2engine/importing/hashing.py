@@ -25,19 +25,20 @@ class Hasher:
     def __init__(self, paths: Iterable[Path], known: Iterable[Component], progress: Progress) -> None:
         self._known = {_key(file.path, file): file for part in known for file in part.all_files}
         self._progress, self._done = progress, 0
+        self._block = memoryview(bytearray(_BLOCK))  # one for all: fresh memory costs more than the digest
         self._of = sum(size for path in set(paths) if (size := self._unread(path)) is not None)
 
     def facts(self, path: Path) -> FileFacts:
         """Return a file's facts; raise WeightsError where it cannot be read or changes meanwhile."""
         try:
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 if (known := self._known.get(_stat_key(str(path), before))) is not None:
                     return known
                 digest = hashlib.sha256()
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                    self._done += len(block)
+                while count := file.readinto(self._block):
+                    digest.update(self._block[:count])
+                    self._done += count
                     self._progress(path, self._done, self._of)
                 after = os.fstat(file.fileno())
         except OSError as error:
