@@ -243,7 +243,7 @@ class Rewritten:
 
 def prompt_file(loaded: Loaded) -> str:
     """Name the campaign's prompt file, from the project's root: the one it names, else prompts/<campaign>.yaml."""
-    return loading.prompt_file_path(loaded.bundle)
+    return loading.prompt_file_path(loaded.bundle, loaded.project)
 
 
 def upsample(

@@ -67,10 +67,10 @@ def read_prompt_file(project: Project, path: str) -> tuple[UpsampledPrompt, ...]
     return made
 
 
-def prompt_file_path(bundle: CampaignBundle) -> str:
+def prompt_file_path(bundle: CampaignBundle, project: Project) -> str:
     """Name a campaign's prompt file from the project's root: the one it names, else one in `prompts/` beside it."""
-    folder = Place("project", bundle.sources["campaign"].file).folder
-    return folder.inside(bundle.campaign.prompts or f"prompts/{bundle.campaign.campaign}.yaml").path
+    workspace = Workspace(project, Place("project", bundle.sources["campaign"].file).folder)
+    return workspace.beside(bundle.campaign.prompts or f"prompts/{bundle.campaign.campaign}.yaml").path
 
 
 def write_prompt_file(project: Project, path: str, prompts: Sequence[UpsampledPrompt]) -> None:
@@ -84,8 +84,8 @@ def write_prompt_file(project: Project, path: str, prompts: Sequence[UpsampledPr
 def prompt_file_text(prompts: Sequence[UpsampledPrompt]) -> str:
     """Write the prompts as YAML that reads back equal; StoreError where the file would pass what YAML may have."""
     lines = [_HEAD, "prompts:" if prompts else "prompts: []"]
-    for prompt in prompts:
-        lines += ["", *_string("  - original", prompt.original)]
+    for number, prompt in enumerate(prompts):
+        lines += [*([""] if number else []), *_string("  - original", prompt.original)]
         if prompt.references:
             lines += ["    references:", *(f"      - {_quoted(digest)}" for digest in prompt.references)]
         lines += _string("    text", prompt.text) if prompt.text is not None else []

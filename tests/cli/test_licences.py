@@ -16,6 +16,8 @@ import pytest
 from flux2flow import api
 from flux2flow.cli import main
 from flux2flow.errors import SpecError
+from flux2flow.generation.flux2 import library
+from tests.engine.checkpoints import write_official
 
 LINE = "accept_licences: [FLUX-Non-Commercial-2.0]"
 MODULE = """
@@ -38,6 +40,7 @@ def entry():
 @pytest.fixture
 def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Install the plugin and write a project that names its model; the working folder is the project."""
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path / "no-models"))
     (tmp_path / "guarded_model.py").write_text(MODULE)
     folder = tmp_path / "guarded_model-1.5.dist-info"
     folder.mkdir()
@@ -182,3 +185,25 @@ def test_a_campaign_can_be_looked_at_without_its_model(campaign: str, capsys: py
     capsys.readouterr()
     assert main(["plan", campaign, "--backend", "klein-4b"]) == 2
     assert "flux-2-klein-4b.safetensors" in capsys.readouterr().err
+
+
+def test_a_model_that_is_here_under_another_name_and_a_sampling_it_fixes(
+    campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights are there, called otherwise; under that name, distilled as they are, they take no other steps."""
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path / "models"))
+    library.import_path(write_official(tmp_path / "weights", "klein-4b"), name="mine", variant="klein-4b")
+    text = Path(campaign).read_text()
+    Path(campaign).write_text(text.replace("model: guarded", "model: klein-4b"))
+    assert main(["plan", campaign]) == 2
+    error = capsys.readouterr().err
+    assert "the model 'klein-4b' is not installed here" in error
+    assert "its weights are here under the name 'mine': write model: mine" in error
+    Path(campaign).write_text(text.replace("model: guarded", "model: mine") + "sampling: {steps: 20}\n")
+    line = len(text.splitlines()) + 1
+    assert main(["plan", campaign]) == 2
+    error = capsys.readouterr().err
+    assert f"campaign.yaml:{line}:19: mine is distilled for its own steps and guidance: steps cannot be 20" in error
+    Path(campaign).write_text(text.replace("model: guarded", "model: mine"))
+    assert main(["plan", campaign]) == 0  # control
+    assert "licence  Apache-2.0" in capsys.readouterr().out

@@ -214,3 +214,13 @@ def test_two_at_once_would_lose_answers_so_the_second_is_told_to_wait(campaign: 
     assert len(fake.asked) == 1
     list(first)
     assert main(["upsample", campaign]) == 0
+
+
+def test_an_answer_too_long_for_the_campaigns_model_is_told_at_once(
+    campaign: str, fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda prompt: f"{prompt} {'Marvellously calm. ' * 40}"
+    assert main(["upsample", campaign]) == 0
+    assert capsys.readouterr().out.count("longer than nano reads, which paints the original") == len(fake.asked)
+    assert main(["upsample", campaign, "--again", "--backend", "procedural"]) == 0
+    assert "longer than" not in capsys.readouterr().out

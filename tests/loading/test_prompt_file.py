@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from flux2flow.loading import load, prompt_file_path, prompt_file_text, read_pro
 from flux2flow.loading.collector import Collector
 from flux2flow.loading.prompt_file import _prompts, unfit
 from flux2flow.loading.yaml_composer import read
+from flux2flow.project import Project
 from tests.loading.conftest import BACKENDS, project_of
 
 ENTRY = UpsampledPrompt(
@@ -75,9 +77,9 @@ def test_a_campaign_names_its_file_or_gets_one_beside_it(campaign: Path) -> None
     assert bundle.prompts is not None
     assert (bundle.prompts.file.path, bundle.prompts.prompts) == ("prompts/own.yaml", (ENTRY,))
     assert project.read(bundle.prompts.file) == prompt_file_text((ENTRY,)).encode()
-    assert prompt_file_path(bundle) == "prompts/own.yaml"
+    assert prompt_file_path(bundle, project) == "prompts/own.yaml"
     unnamed = replace(bundle, campaign=bundle.campaign.model_copy(update={"prompts": None}))
-    assert prompt_file_path(unnamed) == "prompts/spring.yaml"
+    assert prompt_file_path(unnamed, project) == "prompts/spring.yaml"
 
 
 def test_the_file_stays_unread_where_it_is_about_to_be_written(campaign: Path) -> None:
@@ -102,3 +104,22 @@ def test_nothing_is_written_through_a_link_that_leads_out(campaign: Path, tmp_pa
     with pytest.raises(StoreError, match="leads out of the project"):
         write_prompt_file(project_of(campaign), "prompts/own.yaml", (ENTRY,))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_at_the_projects_root_is_read_and_written_at_one_place(campaign: Path) -> None:
+    """A campaign below the root may name it, as it may name pictures."""
+    root = campaign.parent
+    (root / "flux2flow.yaml").write_text("")
+    inner = root / "campaigns" / "spring"
+    inner.mkdir(parents=True)
+    for name in ("copy", "products.csv", "campaign.yaml"):
+        shutil.move(root / name, inner / name)
+    moved = inner / "campaign.yaml"
+    moved.write_text(moved.read_text() + "prompts: prompts/own.yaml\n")
+    project = replace(Project.of(moved), library=root / "none")
+    write_prompt_file(project, "prompts/own.yaml", (ENTRY,))
+    bundle = load(moved, project, backends=BACKENDS)
+    assert bundle.prompts is not None
+    assert bundle.prompts.file.path == prompt_file_path(bundle, project) == "prompts/own.yaml"
+    (root / "prompts/own.yaml").unlink()
+    assert prompt_file_path(bundle, project) == "campaigns/spring/prompts/own.yaml"

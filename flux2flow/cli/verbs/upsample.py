@@ -14,6 +14,7 @@ from flux2flow.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from flux2flow.api import Loaded, Rewritten
+    from flux2flow.domain.plate import BackendLimits
 
 _SHOWN = 3
 """Of the plates that share a prompt."""
@@ -53,7 +54,7 @@ def command(
         try:
             for rewritten in api.upsample(loaded, plan, upsampler, seed=seed, again=again):
                 told.append(rewritten)
-                _show(rewritten, len(told))
+                _show(rewritten, len(told), plan.backend)
         except KeyboardInterrupt:
             console.note("What was written is kept: the same command continues from here.")
             raise
@@ -61,7 +62,9 @@ def command(
     return EXIT_OK
 
 
-def _show(rewritten: Rewritten, number: int) -> None:
+def _show(rewritten: Rewritten, number: int, limits: BackendLimits) -> None:
+    from flux2flow import planning
+
     if rewritten.reused:
         return
     plates = rewritten.wanted.plates
@@ -71,6 +74,8 @@ def _show(rewritten: Rewritten, number: int) -> None:
     console.word_diff(rewritten.wanted.prompt, rewritten.answer)
     if rewritten.entry.kept:
         console.line(f"  not used, the original is painted: {visible(rewritten.entry.kept)}", color="red")
+    elif not planning.fits(rewritten.answer, limits.max_prompt_tokens):
+        console.line(f"  longer than {limits.name} reads, which paints the original", color="yellow")
     for what in rewritten.entry.review:
         console.line(f"  look at this: {visible(what)}", color="yellow")
     console.line()
