@@ -1,11 +1,15 @@
-"""Placement follows the device, and threads are fixed only inside."""
+"""Placement follows the device, residency the free memory, and threads are fixed only inside."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
 
-from flux2engine.memory import choose_placement, fixed_threads
+from flux2engine import memory
+from flux2engine.errors import DeviceError
+from flux2engine.memory import choose_placement, choose_residency, fixed_threads, free_bytes, require_device
 
 
 @pytest.mark.parametrize(
@@ -15,6 +19,37 @@ def test_dtypes(device: str, dtype: torch.dtype) -> None:
     """CUDA computes in bf16, everything else in fp32."""
     placement = choose_placement(device)
     assert (placement.device, placement.dtype) == (torch.device(device), dtype)
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "residency"),
+    [(75, 100, "resident"), (76, 100, "staged"), (0, 0, "resident"), (1, 0, "staged"), (10**15, None, "resident")],
+)
+def test_a_quarter_of_the_memory_is_left_to_work_in(total: int, free: int | None, residency: str) -> None:
+    """Where the system does not say how much there is, everything stays."""
+    assert choose_residency(total, free) == residency
+
+
+def test_free_memory_is_what_the_system_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that files occupy counts as free; without the table of facts, free pages are asked for."""
+    facts = tmp_path / "meminfo"
+    facts.write_text("MemTotal: 4000 kB\nMemFree: 10 kB\nMemAvailable:  2000 kB\n")
+    monkeypatch.setattr(memory, "_MEMORY_FACTS", facts)
+    cpu = torch.device("cpu")
+    assert free_bytes(cpu) == 2000 * 1024
+    for absent in ("MemTotal: 4000 kB\n", None):
+        facts.write_text(absent) if absent else facts.unlink()
+        free = free_bytes(cpu)
+        assert free is None or free > 1 << 20
+
+
+def test_a_device_that_torch_cannot_use_is_refused() -> None:
+    """By the version of torch that cannot; a CPU is always there."""
+    require_device(torch.device("cpu"))
+    for name, available in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if not available:
+            with pytest.raises(DeviceError, match=torch.__version__.split("+")[0]):
+                require_device(torch.device(name))
 
 
 def test_threads_are_put_back() -> None:

@@ -114,12 +114,13 @@ class InstalledFiles:
 
     def _require_sound(self) -> None:
         """Refuse what is incomplete, or no longer the bytes that the digest names; only looks at sizes and times."""
-        reasons = list(self._model.missing)
-        for part in self._model.parts:
-            changed = [file.path for file in part.all_files if file.state() != "same"]
-            reasons += [f"{path} is not as it was imported" for path in changed if path not in " ".join(reasons)]
-        if reasons:
-            raise GenerationError(f"the model {self.name} cannot be used: {'; '.join(reasons)}; {self.remedy()}")
+        files = [file for part in self._model.parts for file in part.all_files]
+        if changed := [file.path for file in files if file.state() != "same"]:
+            reason = f"{', '.join(changed)}: not as imported; {self.remedy()}"
+        else:
+            reason = "; ".join(self._model.missing)
+        if reason:
+            raise GenerationError(f"the model {self.name} cannot be used: {reason}")
 
 
 def _create(model: InstalledModel) -> Flux2Backend:
