@@ -7,6 +7,7 @@ written by diffusers' own `save_pretrained`. Tests of weights, library, phases a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -230,6 +231,21 @@ def _cast(model: Any, dtype: torch.dtype) -> Any:
         if tensor.is_floating_point():
             tensor.data = tensor.data.to(dtype)
     return model
+
+
+def write_sparse(path: Path, forms: Mapping[str, tuple[int, ...]], dtype: str = "BF16") -> Path:
+    """Write a file with the header of real weights and a hole for data: zeros that take no disk, at any true size."""
+    header, position = {}, 0
+    for name, shape in forms.items():
+        end = position + math.prod(shape) * {"BF16": 2, "F32": 4, "U8": 1, "F8_E4M3": 1}[dtype]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
+        position = end
+    raw = json.dumps(header).encode()
+    raw += b" " * (-len(raw) % 8)
+    with path.open("wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        file.truncate(8 + len(raw) + position)
+    return path
 
 
 def _model_index(name: str) -> dict[str, Any]:

@@ -110,9 +110,21 @@ def language_model(config: TextEncoderConfig, seed: int = 21) -> Any:
                 "image_size": 112,
                 "patch_size": 14,
             }
-            text = {"model_type": "mistral", **sizes, "rms_norm_eps": 1e-5, "sliding_window": None}
+            text = {
+                "model_type": "mistral",
+                **sizes,
+                "rms_norm_eps": 1e-5,
+                "sliding_window": None,
+                "tie_word_embeddings": False,
+            }
             model = Mistral3ForConditionalGeneration(
-                Mistral3Config(vision_config=vision, text_config=text, image_token_index=10, spatial_merge_size=2)
+                Mistral3Config(
+                    vision_config=vision,
+                    text_config=text,
+                    image_token_index=10,
+                    spatial_merge_size=2,
+                    tie_word_embeddings=False,
+                )
             )
     randomise(model, seed)
     return model

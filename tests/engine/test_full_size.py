@@ -5,8 +5,6 @@ The lists come from rules written here from the published layouts, not from the 
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +19,7 @@ from flux2engine.variants import AUTOENCODERS, TEXT_ENCODERS, VARIANTS, Transfor
 from flux2engine.weights.checkpoint import open_checkpoint
 from flux2engine.weights.identify import identify, official_shapes
 from flux2engine.weights.layouts import Kind, piece
+from tests.engine.checkpoints import write_sparse
 from tests.engine.parity import peer
 
 Shapes = dict[str, tuple[int, ...]]
@@ -181,20 +180,6 @@ def test_autoencoder_keys() -> None:
     assert counts["small-decoder"]["encoder."] == counts["flux2"]["encoder."]
 
 
-def write_header(path: Path, forms: Mapping[str, tuple[int, ...]], dtype: str = "BF16") -> Path:
-    """Write a file with the header of real weights and a hole for data; it takes a few KB of disk."""
-    header, position = {}, 0
-    for name, shape in forms.items():
-        end = position + size(shape) * 2
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
-        position = end
-    raw = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(raw)) + raw)
-        file.truncate(8 + len(raw) + position)
-    return path
-
-
 def size(shape: tuple[int, ...]) -> int:
     """Return the number of values."""
     return int(torch.Size(shape).numel())
@@ -204,7 +189,7 @@ def size(shape: tuple[int, ...]) -> int:
 def test_a_full_size_file_is_identified_by_its_header(name: str, tmp_path: Path) -> None:
     """A file of 7.75 to 64.4 GB is identified without its data being read; every row of that shape is named."""
     *_, count = SIZES[name]
-    path = write_header(tmp_path / "weights.safetensors", published_keys(name))
+    path = write_sparse(tmp_path / "weights.safetensors", published_keys(name))
     assert path.stat().st_size > 2 * count
     assert path.stat().st_blocks * 512 < 1e6
     found = identify(open_checkpoint(path))
@@ -227,7 +212,7 @@ def test_a_full_size_language_model_without_its_config(name: str, pruned: bool, 
     }
     if not pruned:
         forms |= {"model.norm.weight": (config.hidden_size,), "lm_head.weight": (config.vocabulary, config.hidden_size)}
-    found = identify(open_checkpoint(write_header(tmp_path / "text.safetensors", forms)))
+    found = identify(open_checkpoint(write_sparse(tmp_path / "text.safetensors", forms)))
     assert (found.kind, found.layout, found.prefix) == ("text_encoder", "transformers", "model.")
     assert found.published == (name,)
     assert found.shape.layers == layers

@@ -32,7 +32,7 @@ MAX_NAME_LENGTH = 256
 _NAME = re.compile(r"[\w.\-]+", re.ASCII)
 _HEADER_LENGTH_BYTES = 8
 # One check of values goes over so many at a time: the verdicts of a whole fused weight would take a quarter GiB.
-_CHECKED_AT_ONCE = 1 << 22
+_CHECKED_AT_ONCE = 1 << 20
 
 # What is met under the wrong name, by its first bytes.
 _STRANGERS = (
