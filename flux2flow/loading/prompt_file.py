@@ -22,7 +22,7 @@ from flux2flow.project import FileRefusedError, Project, check_relative, referen
 from flux2flow.store import LocalDisk, publish
 
 WIDTH = 100
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _HEAD = """\
 # Prompts as `flux2flow upsample` wrote them; a campaign uses them by its key `prompts:`.
 # `text` is painted and may be edited; `original` and `references` find its plate and may not.

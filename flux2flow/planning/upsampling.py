@@ -23,7 +23,7 @@ _IMAGE = re.compile(r"\bimage\s+(\d+)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”„‟«»「」『』]([^\"“”„‟«»「」『』]*)[\"“”„‟«»「」『』]")
 _APOSTROPHES = re.compile(r"(?<!\w)['‘‚](?=\w)([^'‘’‚]*?\w[.,!?]?)['’](?!\w)")
 _FREE = re.compile(r"empty clean space (?:on|at) the (left|right|top|bottom) for text")
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 Key = tuple[str, tuple[str, ...]]
 """A prompt and the digests of its reference pictures, in order: what an upsampled prompt belongs to."""
