@@ -42,6 +42,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("klein-9b", "klein-base-9b", "klein-9b-kv"):
         checkpoints.write_diffusers(folder / f"FLUX.2-{name}", name, shard_size="200KB")
     checkpoints.write_tokenizer(folder / "mistral", "mistral3")
+    shutil.copytree(folder / "FLUX.2-klein-9b", folder / "two-parts", ignore=shutil.ignore_patterns("transformer"))
     return folder
 
 
@@ -336,6 +337,50 @@ def test_another_autoencoder_under_the_usual_name_gets_its_own(library: Library,
     assert bound == {"klein-9b": "flux2", "klein-base-9b": "klein-base-9b-autoencoder"}
 
 
+def test_replacing_a_model_leaves_what_others_share(library: Library, tmp_path: Path, unread: None) -> None:
+    """--replace lets a model's name stand for a new folder; the autoencoder that another model uses stays its own."""
+    for name in ("FLUX.2-klein-9B", "new/FLUX.2-klein-9B", "FLUX.2-klein-base-9B"):
+        true_size(
+            tmp_path / name / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
+        )
+        true_size(tmp_path / name / "vae" / "weights.safetensors", official_shapes(AUTOENCODERS["flux2"].config))
+    import_path(library, tmp_path / "FLUX.2-klein-9B")
+    import_path(library, tmp_path / "FLUX.2-klein-base-9B", autoencoder="flux2")
+    with pytest.raises(LibraryError, match="--replace"):
+        import_path(library, tmp_path / "new" / "FLUX.2-klein-9B")
+    before = library.component("flux2")
+    done = import_path(library, tmp_path / "new" / "FLUX.2-klein-9B", replace=True)
+    assert outcomes(done) == [("klein-9b-autoencoder", "added"), ("klein-9b", "replaced")]
+    assert library.component("flux2") == before
+    assert library.model("klein-base-9b").autoencoder == before
+
+
+def test_bytes_that_changed_in_their_place_are_replaced_on_request(
+    library: Library, delivered: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(delivered / "FLUX.2-klein-9b", folder)
+    import_path(library, folder, variant="klein-9b")
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    state = load_file(file)
+    state["decoder.conv_in.bias"] += 1
+    save_file(state, file)
+    assert "has changed since it was imported" in library.model("klein-9b").missing[0]
+    with pytest.raises(LibraryError, match="--replace"):
+        import_path(library, folder, variant="klein-9b")
+    done = import_path(library, folder, variant="klein-9b", replace=True)
+    assert [outcome for _, outcome in outcomes(done)] == ["replaced", "unchanged", "unchanged"]
+    assert library.model("klein-9b").missing == ()
+
+
+def test_a_folders_own_part_can_be_left_out(library: Library, taken: Callable[..., Import]) -> None:
+    taken("ae.safetensors")
+    done = taken("FLUX.2-klein-9b", variant="klein-9b", autoencoder="flux2")
+    assert outcomes(done) == [("klein-9b-text-encoder", "added"), ("klein-9b", "added")]
+    assert done.parts[1].notes[-1] == "the autoencoder 'flux2' serves in place of the folder's own"
+    assert library.model("klein-9b").autoencoder == library.component("flux2")
+
+
 def test_a_second_import_reads_nothing_and_says_so(
     library: Library, taken: Callable[..., Import], delivered: Path
 ) -> None:
@@ -474,6 +519,7 @@ def test_a_folder_of_which_only_the_single_file_was_fetched_says_so(
         ("Qwen3-4B", {"autoencoder": "flux2"}, "--autoencoder is for a transformer"),
         ("ae.safetensors", {"name": "../up"}, "is not a name"),
         ("ae.safetensors", {"name": "A b"}, "is not a name"),
+        ("two-parts", {"name": "mine"}, "--name is for one model or component"),
         ("no-such-file.safetensors", {}, "there is nothing at"),
         ("tokenizer", {}, "there are no weights in"),
     ],
@@ -567,7 +613,8 @@ def test_files_that_moved_are_imported_from_where_they_are(delivered: Path, tmp_
     import_path(library, old / "ae.safetensors")
     shutil.copytree(old, new)
     assert outcomes(import_path(library, new / "ae.safetensors")) == [("flux2", "shared")]  # the old one is in use
-    shutil.rmtree(old)
+    with (old / "ae.safetensors").open("ab") as other:
+        other.write(b"x")
     done = import_path(library, new / "ae.safetensors")
     assert outcomes(done) == [("flux2", "moved")]
     found = library.component("flux2")

@@ -6,8 +6,9 @@ which of them did. No class named by a file is ever looked up. Knows no module a
 
 from __future__ import annotations
 
-from flux2engine.importing.adding import Import, ImportedPart, Outcome, import_path
+from flux2engine.importing.adding import Import, import_path
 from flux2engine.importing.hashing import Progress
+from flux2engine.importing.placing import ImportedPart, Outcome
 from flux2engine.importing.showing import Shown, show
 from flux2engine.importing.verifying import FileVerdict, verify
 
