@@ -20,7 +20,7 @@ from flux2engine.chat_templates import TEMPLATES
 from flux2engine.variants import VARIANTS
 from flux2engine.weights.identify import official_shapes
 from flux2flow.cli import main
-from flux2flow.cli.reading import size_text
+from flux2flow.cli.reading import reading, size_text
 from flux2flow.errors import GenerationError
 from flux2flow.generation.flux2 import library as door
 from tests.engine import checkpoints
@@ -303,6 +303,31 @@ def test_an_interruption_in_the_middle_of_gigabytes_leaves_nothing(tmp_path: Pat
     assert "Traceback" not in error
     assert "added" not in shown
     assert not models.exists()
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both name the file without its control characters, and neither speaks of what is read within a second."""
+    file, size = Path("\u202ebig.safetensors"), 10**9
+    with reading() as progress:
+        for done in range(0, size + 1, size // 100):
+            progress(file, done, size)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "read 10 % of 1 GB: \\u202ebig.safetensors"
+    assert len(lines) == 10
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich looks for itself whether it stands before a terminal
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with reading() as progress:
+        progress(file, size // 2, size)
+    shown = capsys.readouterr().err
+    assert "0.5/1.0 GB" in shown
+    assert "\\u202ebig.safetensors" in shown
+    assert "\u202e" not in shown
+    with reading() as progress:
+        progress(file, 500, 1000)
+    assert capsys.readouterr().err == ""
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
