@@ -72,7 +72,7 @@ class TensorCache:
             return
         try:
             self._write(self._path(key), sealed)
-            self._evict(spared=self._path(key))
+            self._evict()
         except OSError as error:
             _log.warning("the cache in %s cannot be written: %s", self.folder, error)
 
@@ -115,7 +115,7 @@ class TensorCache:
             Path(partial).unlink(missing_ok=True)
             raise
 
-    def _evict(self, spared: Path) -> None:
+    def _evict(self) -> None:
         """Remove the longest unused entries until the rest fits, and what killed writers left."""
         assert self.folder is not None
         entries: list[tuple[int, str, int]] = []
@@ -127,9 +127,8 @@ class TensorCache:
         for _, name, size in sorted(entries):
             if total <= self.limit_bytes:
                 break
-            if Path(name) != spared:
-                Path(name).unlink(missing_ok=True)
-                total -= size
+            Path(name).unlink(missing_ok=True)
+            total -= size
         for path in self.folder.glob(f"??/*{_PARTIAL_SUFFIX}"):
             state = _state(path)
             if state is not None and time.time() - state.st_mtime > _ABANDONED_SECONDS:

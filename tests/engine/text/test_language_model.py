@@ -84,9 +84,9 @@ def test_as_transformers_and_diffusers(encoding: Encoding, prompt: str) -> None:
     # Controls.
     for shift in (-1, 1):
         assert not torch.equal(ours.states, _joined(states, tuple(tap + shift for tap in config.taps)))
-    other = {"left": "right", "right": "left"}[config.padding_side]
-    moved = _joined(_transformers(encoding, prompt, other), config.taps)
-    assert torch.equal(ours.states, moved) == ours.truncated[0]  # a cut prompt has no padding
+    if prompt == PROMPTS["short"]:
+        other = {"left": "right", "right": "left"}[config.padding_side]
+        assert not torch.equal(ours.states, _joined(_transformers(encoding, prompt, other), config.taps))
     normed = nn.functional.rms_norm(states[config.taps[-1]], (config.hidden_size,))
     assert not torch.equal(ours.states[..., -config.hidden_size :], normed)
 
