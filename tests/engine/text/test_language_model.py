@@ -143,7 +143,7 @@ def test_bfloat16_as_transformers(encoding: Encoding, tmp_path: Path) -> None:
     assert torch.equal(states, expected)
     fine = encoding.encoder.encode([PROMPTS["short"]]).states
     error = float((states.float() - fine).norm() / fine.norm())
-    assert 1e-4 < error < 5e-2
+    assert 1e-4 < error < 0.1  # random weights: 0.02 to 0.06
     encoder.model.to(torch.bfloat16)  # rounds the rotary frequencies too: the mistake that `restore_rotations` avoids
     assert not torch.equal(encoder.encode([PROMPTS["short"]]).states, expected)
 
