@@ -28,7 +28,8 @@ def naughty() -> list[str]:
 
 def test_no_answer_breaks_the_file_or_slips_past_the_limits() -> None:
     """500 strings that broke other programs, each after a faithful answer and on its own."""
-    entries, used = [], 0
+    entries: list[UpsampledPrompt] = []
+    used = 0
     for number, text in enumerate(naughty()):
         for answer in (f"{GOOD} {text}", text):
             judged = judge(ORIGINAL, answer)
