@@ -80,7 +80,7 @@ MISTRAL_TEMPLATE = """\
 
 
 @lru_cache
-def language_model(config: TextEncoderConfig, seed: int = 21) -> Any:
+def language_model(config: TextEncoderConfig, seed: int = 24) -> Any:
     """Return transformers' whole model (head included; vision tower too for Mistral-3) with random weights, fp32."""
     sizes = {
         "vocab_size": config.vocabulary,
