@@ -349,7 +349,9 @@ class _Run:
             # A reference's key stands for its pixels and the autoencoder that encoded them.
             name = reference_set_key([key.encode() for key in keys], digest, dtype)
             made = reference_key_values(self.stages.transformer(), references, name, self.caches.key_values)
-            self.key_values = keys, made
+            # A set that was kept on the host is read in every block of every step: on the device, if it leaves room.
+            free = free_bytes(device)
+            self.key_values = keys, made.to(device) if free is None or 2 * made.nbytes < free else made
         return self.key_values[1]
 
 

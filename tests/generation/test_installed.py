@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,54 @@ def test_listing_and_naming_load_no_torch(models: Path, extra: str, loaded: str)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (result.stdout.strip(), result.returncode) == (loaded, 0), result.stderr
+
+
+PAINTER = """
+import hashlib, sys
+from dataclasses import replace
+from flux2flow import plugins
+from flux2flow.generation.flux2 import machine
+from flux2flow.interfaces import Painted
+from tests.generation.test_flux2 import FILES, REQUEST
+
+machine.physical_cores = lambda: 1
+backend = plugins.registry(plugins=False).backend("klein-4b").create()
+for event in backend.paint([replace(REQUEST, seed=seed) for seed in range(4)], FILES):
+    if isinstance(event, Painted):
+        print("painted", event.plate, hashlib.sha256(event.canvas.pixels).hexdigest(), flush=True)
+    elif hasattr(event, "plate"):
+        print("step", event.plate, event.done, flush=True)
+"""
+
+
+def test_a_killed_staged_run_samples_no_plate_twice(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it samples the third of four plates, before any is decoded: the next run begins with the third.
+
+    Its pictures are those of a run that stayed resident and was left alone.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "FLUX2FLOW_RESIDENCY": "staged"}
+    with subprocess.Popen(
+        [sys.executable, "-c", PAINTER], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        lines = [line.split() for line in iter(process.stdout.readline, "step 2 1\n")]
+        process.kill()
+    assert lines
+    assert {words[0] for words in lines} == {"step"}
+    whole = entry().create().paint([replace(REQUEST, seed=seed) for seed in range(4)], FILES)
+    expected = {
+        str(event.plate): hashlib.sha256(event.canvas.pixels).hexdigest()
+        for event in whole
+        if isinstance(event, Painted)
+    }
+    again = subprocess.run(
+        [sys.executable, "-c", PAINTER], capture_output=True, text=True, env=environment, check=True
+    ).stdout.splitlines()
+    assert {line.split()[1] for line in again if line.startswith("step")} == {"2", "3"}
+    assert {line.split()[1]: line.split()[2] for line in again if line.startswith("painted")} == expected
+    monkeypatch.setenv("FLUX2FLOW_RESIDENCY", "sometimes")
+    with pytest.raises(GenerationError, match="FLUX2FLOW_RESIDENCY is 'sometimes'"):
+        list(entry().create().paint([REQUEST], FILES))
 
 
 # --- the machine -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from flux2flow.domain.files import FileRef
 from flux2flow.domain.measures import PixelSize
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
 from flux2flow.errors import GenerationError
+from flux2flow.generation.flux2 import machine
 from flux2flow.interfaces import FileSource, Painted, PaintFailed, PaintPhase, PaintStep
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ class Flux2Backend:
             with translated(self._model):
                 placement = choose_placement(self._model.device)
                 require_device(placement.device)
-                self._loaded = Stages(self._model.parts(), placement), self._model.caches()
+                stages = Stages(self._model.parts(), placement, machine.residency())
+                self._loaded = stages, self._model.caches()
         return self._loaded
 
     def _reason(self, error: Exception, request: PlateRequest) -> str:

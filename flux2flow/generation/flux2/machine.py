@@ -1,4 +1,4 @@
-"""Which device models compute on, and how many cores there are, answered without torch: plans name both.
+"""Where models compute and on how many cores, answered without torch: plans name both. What the user's machine says.
 
 Knows no model.
 """
@@ -11,10 +11,12 @@ import importlib.util
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from flux2flow.errors import GenerationError
 
 DEVICE_VARIABLE = "FLUX2FLOW_DEVICE"
+RESIDENCY_VARIABLE = "FLUX2FLOW_RESIDENCY"
 _DRIVER = "libcuda.so.1"
 _CORES = Path("/sys/devices/system/cpu")
 
@@ -27,6 +29,19 @@ def device() -> str:
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", named):
         raise GenerationError(f"{DEVICE_VARIABLE} is {named!r}; it names cpu, mps, cuda or cuda:1, cuda:2 …")
     return named
+
+
+def residency() -> Literal["resident", "staged"] | None:
+    """Return `FLUX2FLOW_RESIDENCY` where it is set: it decides no pixel. None leaves the choice to the free memory."""
+    match os.environ.get(RESIDENCY_VARIABLE):
+        case None | "":
+            return None
+        case "resident":
+            return "resident"
+        case "staged":
+            return "staged"
+        case named:
+            raise GenerationError(f"{RESIDENCY_VARIABLE} is {named!r}; it is resident or staged")
 
 
 def dtype() -> str:
