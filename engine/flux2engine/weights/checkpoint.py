@@ -30,6 +30,7 @@ from flux2engine.weights.safetensors_file import (
 INDEX_ENDING = ".safetensors.index.json"
 MAX_INDEX_BYTES = 10_000_000
 MAX_SHARDS = 1000
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _SHARD_NAME = re.compile(r"[\w.\-]+\.safetensors", re.ASCII)
 
 
@@ -75,19 +76,21 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_dir():
         return _joined((path,))
-    indices = sorted(path.glob(f"*{INDEX_ENDING}"))
+    indices = _beside(path, INDEX_ENDING)
     if len(indices) > 1:
         raise WeightsError(f"{path.name} holds {len(indices)} indices: {_names(indices)}; name one file")
     if indices:
         return _indexed(path, indices[0])
-    files = sorted(path.glob("*.safetensors"))
+    files = _beside(path, ".safetensors")
     if len(files) == 1:
         return _joined(tuple(files))
     if files:
         raise WeightsError(f"{path.name} holds {len(files)} safetensors files and no index: {_names(files)}; name one")
     if (path / "model_index.json").is_file():
         raise WeightsError(f"{path.name} is a whole diffusers folder; weights stand in its transformer, vae and others")
-    raise WeightsError(f"{path.name} holds no safetensors file")
+    pickled = [name for ending in _PICKLED for name in _beside(path, ending)]
+    instead = f", only pickled weights, which are never read: {_names(pickled)}" if pickled else ""
+    raise WeightsError(f"{path.name} holds no safetensors file{instead}")
 
 
 def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -159,6 +162,11 @@ def _joined(files: tuple[Path, ...]) -> Checkpoint:
             raise WeightsError(f"{path.parent.name} holds more than {MAX_TENSORS} tensors")
     forms = {name: TensorForm(entry.dtype, entry.shape) for name, (_, _, entry) in places.items()}
     return Checkpoint(files, MappingProxyType(forms), MappingProxyType(metadata), MappingProxyType(places))
+
+
+def _beside(folder: Path, ending: str) -> list[Path]:
+    # Files that begin with a dot are some system's notes about the real ones.
+    return sorted(path for path in folder.glob(f"*{ending}") if not path.name.startswith("."))
 
 
 def _names(paths: list[Path]) -> str:

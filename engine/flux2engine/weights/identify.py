@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NoReturn
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
@@ -127,6 +128,7 @@ def _nearest(forms: Mapping[str, Shape]) -> _Candidate:
     return max(_CANDIDATES, key=likeness)
 
 
+@cache
 def _known_patterns(candidate: _Candidate) -> frozenset[str]:
     return _patterns(_expected(candidate, _PUBLISHED_EXAMPLES[candidate.kind], ()))
 

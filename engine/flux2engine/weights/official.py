@@ -1,6 +1,7 @@
-"""Tensors named as in the official files → a module, strictly.
+"""Tensors named as in the official files → a module that has memory already, strictly; this is how nano loads.
 
-Knows the prefixes and suffixes such files are met with; says every missing, unexpected and misshapen key by name.
+Knows the prefixes and suffixes such files are met with; says every missing, unexpected and misshapen key by name. Other
+layouts, and modules on the meta device, are loading.py's.
 """
 
 from __future__ import annotations
@@ -11,22 +12,20 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
+from flux2engine.weights.layouts import IGNORED, TRANSFORMER_PREFIXES
 from flux2engine.weights.safetensors_file import read_tensors
 
 MARKER = "double_stream_modulation_img.lin.weight"
-PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 _NORM_ENDINGS = (".query_norm", ".key_norm")
-# Counters that some files carry and no arithmetic uses.
-IGNORED = frozenset({"bn.num_batches_tracked"})
 
 
 def official_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Strip known prefixes and settle the norms' suffix; raise UnknownLayoutError for anything but a FLUX.2 file."""
-    for prefix in ("", *PREFIXES):
+    for prefix in TRANSFORMER_PREFIXES:
         if prefix + MARKER in tensors:
             return {_settled(name.removeprefix(prefix)): tensor for name, tensor in tensors.items()}
     if any(name.startswith(("transformer_blocks.", "single_transformer_blocks.")) for name in tensors):
-        raise UnknownLayoutError("these are weights in the diffusers layout, which is not read yet")
+        raise UnknownLayoutError("these are weights in the diffusers layout, which no model folder holds: import them")
     raise UnknownLayoutError(f"no FLUX.2 transformer: {MARKER} is not among the {len(tensors)} tensors")
 
 
@@ -43,7 +42,7 @@ def load_module(module: nn.Module, path: Path) -> None:
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     """Copy `tensors` into `module`, cast to its dtypes; raise WeightsError unless keys and shapes agree exactly."""
     expected = module.state_dict()
-    given = {name: tensor for name, tensor in tensors.items() if name not in IGNORED or name in expected}
+    given = {name: tensor for name, tensor in tensors.items() if not IGNORED.fullmatch(name) or name in expected}
     missing = expected.keys() - given.keys()
     unexpected = given.keys() - expected.keys()
     mismatched = [

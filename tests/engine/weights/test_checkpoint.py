@@ -51,6 +51,7 @@ def test_one_file_and_its_folder_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "diffusion_pytorch_model.safetensors"
     write_tensors(path, {"a": torch.ones(2)})
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "._diffusion_pytorch_model.safetensors").write_bytes(b"\0\5\x16\7")
     assert open_checkpoint(path).forms == open_checkpoint(tmp_path).forms
     assert open_checkpoint(path).files == open_checkpoint(tmp_path).files == (path,)
 
@@ -96,6 +97,11 @@ def _nothing(folder: Path) -> None:
         path.unlink()
 
 
+def _pickled(folder: Path) -> None:
+    _nothing(folder)
+    (folder / "pytorch_model.bin").write_bytes(b"PK")
+
+
 def _whole_model(folder: Path) -> None:
     _nothing(folder)
     (folder / "model_index.json").write_text("{}", encoding="utf-8")
@@ -134,6 +140,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "two indices": (_two_indices, "holds 2 indices"),
     "files without an index": (_no_index, "holds 2 safetensors files and no index"),
     "nothing": (_nothing, "holds no safetensors file"),
+    "pickled weights": (_pickled, r"holds no safetensors file, only pickled weights.*pytorch_model\.bin"),
     "a whole diffusers folder": (_whole_model, "is a whole diffusers folder"),
     "an index that is not JSON": (_indexed(b"{"), "is not a usable index: it is not JSON"),
     "an index that is not UTF-8": (_indexed(b"\xff"), "is not a usable index: it is not UTF-8"),
