@@ -1,4 +1,4 @@
-"""docs/models.md, executed: every command in its order, with small files of the real layouts where weights would be.
+"""engine/MODELS.md, executed: every command in its order, with small files of the real layouts where weights would be.
 
 Three things differ from a reader's machine, and nothing else: `hf download` writes a small sibling instead; imports of
 transformers say `--variant`, because a small shape is no published one; base models take one step instead of 28.
@@ -21,7 +21,7 @@ from flux2flow.cli import main
 from tests.engine import checkpoints
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT = ROOT / "docs" / "models.md"
+DOCUMENT = ROOT / "engine" / "MODELS.md"
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def check_model(
         if name in more:
             workspace.problems.at_value(
                 campaign, path, "model-not-installed", f"the model {name!r} is not installed here", expected=here,
-                remedy=f"{known_models[name]}; docs/models.md tells it step by step",
+                remedy=f"{known_models[name]}; engine/MODELS.md tells it step by step",
             )  # fmt: skip
         elif name not in backends:
             also = ", or with weights of your own " + ", ".join(more) if more else ""

@@ -180,7 +180,7 @@ def test_a_campaign_can_be_looked_at_without_its_model(campaign: str, capsys: py
     assert "campaign.yaml:6:8: the model 'klein-base-9b' is not installed here" in error
     assert "flux-2-klein-base-9b.safetensors of black-forest-labs/FLUX.2-klein-base-9B" in error
     assert "Qwen/Qwen3-8B" in error
-    assert "docs/models.md" in error
+    assert "engine/MODELS.md" in error
     assert main(["validate", campaign, "--backend", "procedural"]) == 0
     capsys.readouterr()
     assert main(["plan", campaign, "--backend", "klein-4b"]) == 2

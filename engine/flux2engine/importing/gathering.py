@@ -55,7 +55,7 @@ def gather(path: Path, tokenizer: Path | None = None) -> Delivery:
     if path.is_file():
         return Delivery(path, (_file(path, given),), None, ())
     path = _snapshot(path)
-    if (path / MODEL_INDEX).exists() or (path / "transformer").is_dir():
+    if (path / MODEL_INDEX).exists() or any(_has_weights(path / name) for name in _FOLDERS):
         return _diffusers(path, given)
     _refuse_empty(path)
     return Delivery(path, (_folder(path, given, None),), None, ())
