@@ -15,7 +15,8 @@ from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.library import InstalledModel
 from flux2engine.memory import Placement, choose_placement
 from flux2engine.model_folder import PARTS, FolderParts
-from flux2engine.stages import InstalledParts, NarrowAutoencoder, Stages, autoencoder_dtype
+from flux2engine.stages import InstalledParts, NarrowAutoencoder, Stages, autoencoder_dtype, text_encoder_parameters
+from flux2engine.variants import VARIANTS
 from flux2engine.weights.checkpoint import open_checkpoint
 from tests.engine.checkpoints import small_autoencoder, write_official_autoencoder
 from tests.engine.installed_models import install
@@ -128,6 +129,12 @@ def test_a_part_without_room_is_refused_before_it_is_read(
     assert reads == []
     Stages(source, CPU, free=lambda _: size).transformer()
     assert reads == ["transformer"]
+
+
+@pytest.mark.parametrize(("name", "gigabytes"), [("klein-4b", 6.2), ("klein-9b", 11.7), ("dev", 34.7)])
+def test_the_estimate_of_text_encoders_at_true_size(name: str, gigabytes: float) -> None:
+    """In bf16, only the layers up to the last tap: the published sizes, computed elsewhere."""
+    assert 2e-9 * text_encoder_parameters(VARIANTS[name].text_encoder) == pytest.approx(gigabytes, rel=0.01)
 
 
 def test_an_incomplete_model_is_refused(klein: InstalledModel) -> None:
