@@ -297,14 +297,13 @@ class _Run:
             times = sampling_times(task.steps, height * width)
             for state in sample(self.stages.transformer(), noise, self._conditions(task, device), times):
                 if state.step == state.of:
-                    waiting[task.index] = state.latents.cpu()
+                    waiting[task.index] = sampled = state.latents.cpu()
+                    if self.stages.residency == "staged":  # before the step is told: from here on it is not lost
+                        self.caches.tensors.put(task.sampled, {"latents": sampled})
                 yield JobStep(task.index, state.step, state.of)
         except (EngineError, torch.OutOfMemoryError) as error:
             waiting.pop(task.index, None)
             yield JobFailed(task.index, _told(error, task))
-        else:
-            if self.stages.residency == "staged":
-                self.caches.tensors.put(task.sampled, {"latents": waiting[task.index]})
 
     def _sampled_before(self, task: _Task) -> Tensor | None:
         """Find what an earlier, killed run had sampled; resident, nothing is kept for that."""
