@@ -13,7 +13,7 @@ from flux2engine.variants import TEXT_ENCODERS, TextEncoderConfig
 _SIZE = Field(ge=1, le=1_000_000)
 _MAX_LAYERS = 1000
 # By model_type; a multimodal file nests the language model's numbers in text_config.
-_KINDS: Mapping[str, Literal["mistral3", "qwen3"]] = {"qwen3": "qwen3", "mistral": "mistral3", "ministral3": "mistral3"}
+_KINDS: Mapping[str, Literal["mistral3", "qwen3"]] = {"qwen3": "qwen3", "mistral": "mistral3"}
 _PLAIN_ROTATIONS = (None, "default")
 
 
@@ -31,7 +31,7 @@ class LanguageModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    model_type: Literal["qwen3", "mistral", "ministral3"]
+    model_type: Literal["qwen3", "mistral"]
     vocab_size: int = _SIZE
     hidden_size: int = _SIZE
     intermediate_size: int = _SIZE

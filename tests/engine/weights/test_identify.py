@@ -282,6 +282,7 @@ def test_a_real_config_is_read() -> None:
 
 WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"model_type": "llama"}, "model_type"),
+    ({"model_type": "ministral3"}, "model_type"),  # another attention under a like name
     ({"model_type": None}, "model_type"),
     ({"hidden_size": "2560"}, "hidden_size"),
     ({"hidden_size": 2.5}, "hidden_size"),
