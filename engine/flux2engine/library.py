@@ -301,7 +301,7 @@ Config = TypeVar("Config", TransformerConfig, AutoencoderConfig, TextEncoderConf
 def _model(transformer: Component, components: tuple[Component, ...]) -> InstalledModel:
     assert transformer.variant is not None  # the record's validator
     variant = replace(VARIANTS[transformer.variant], transformer=_as(TransformerConfig, transformer))
-    missing = list(_unsound(transformer))
+    missing = list(unsound(transformer))
     autoencoder = _partner("autoencoder", transformer, variant, components, missing)
     text_encoder = _partner("text_encoder", transformer, variant, components, missing)
     if autoencoder:
@@ -339,7 +339,7 @@ def _partner(
     if chosen is not None:
         if (reason := misfit(transformer.name, shape, chosen)) is not None:
             missing.append(reason)
-        missing.extend(_unsound(chosen))
+        missing.extend(unsound(chosen))
     return chosen
 
 
@@ -369,14 +369,24 @@ def _absent(kind: Literal["autoencoder", "text_encoder"], variant: ModelVariant,
     return f"{WORDS[kind]} missing: import {needs(variant)[kind]}"
 
 
-def _unsound(part: Component) -> Iterator[str]:
-    """Say which files no longer look as they did on import."""
+def unsound(part: Component) -> Iterator[str]:
+    """Say, in a sentence or two, which files no longer look as they did on import; looks at sizes and times only."""
+    states: dict[FileState, list[str]] = {"same": [], "changed": [], "missing": []}
     for file in part.all_files:
-        state = file.state()
-        if state == "missing":
-            yield f"{file.path} is gone: put it back, or import the {WORDS[part.kind]} again from where it is"
-        elif state == "changed":
-            yield f"{file.path} has changed since it was imported: verify it, or import it again"
+        states[file.state()].append(file.path)
+    word = WORDS[part.kind]
+    if gone := states["missing"]:
+        be, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+        where = "from where it is"
+        yield f"{_one_of(gone)} {be} gone: put {them} back, or import the {word} again {where}"
+    if changed := states["changed"]:
+        have, them = ("has", "it") if len(changed) == 1 else ("have", "them")
+        yield f"{_one_of(changed)} {have} changed since the import: verify {them}, or import the {word} again"
+
+
+def _one_of(paths: list[str]) -> str:
+    rest = len(paths) - 1
+    return paths[0] + (f" and {rest} more file{'s' if rest > 1 else ''}" if rest else "")
 
 
 def _as(target: type[Config], part: Component) -> Config:

@@ -89,14 +89,17 @@ class Console:
 
     def licence(self, licence: WeightsLicence, *, accepted: bool) -> None:
         """Print the licence of a model's weights, and what it means for rendering."""
-        self.line(f"licence  {visible(licence.name)}: {visible(licence.summary)} ({visible(licence.url)})")
+        name, terms = visible(licence.name), f"{visible(licence.summary)} ({visible(licence.url)})"
         if accepted:
-            self.line("         accepted in flux2flow.yaml")
+            self.line(f"licence  {name}, accepted in flux2flow.yaml ({visible(licence.url)})")
         elif licence.needs_acknowledgement:
-            text = (
-                f"not accepted: render will refuse until flux2flow.yaml says accept_licences: [{visible(licence.name)}]"
+            self.line(f"licence  {name}: {terms}")
+            self.line(
+                f"         not accepted: render will refuse until flux2flow.yaml says accept_licences: [{name}]",
+                color="yellow",
             )
-            self.line(f"         {text}", color="yellow")
+        else:
+            self.line(f"licence  {name}: {terms}")
 
     def table(
         self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()

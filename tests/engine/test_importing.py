@@ -365,7 +365,7 @@ def test_bytes_that_changed_in_their_place_are_replaced_on_request(
     state = load_file(file)
     state["decoder.conv_in.bias"] += 1
     save_file(state, file)
-    assert "has changed since it was imported" in library.model("klein-9b").missing[0]
+    assert "has changed since the import" in library.model("klein-9b").missing[0]
     with pytest.raises(LibraryError, match="--replace"):
         import_path(library, folder, variant="klein-9b")
     done = import_path(library, folder, variant="klein-9b", replace=True)

@@ -15,7 +15,17 @@ from typing import Any
 import pytest
 
 from flux2engine.errors import LibraryError
-from flux2engine.library import Component, FileFacts, Kind, Library, assembled, plain_shape, published_models, shape_of
+from flux2engine.library import (
+    Component,
+    FileFacts,
+    Kind,
+    Library,
+    assembled,
+    plain_shape,
+    published_models,
+    shape_of,
+    unsound,
+)
 from flux2engine.variants import AUTOENCODERS, TEXT_ENCODERS, VARIANTS
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +176,7 @@ def test_a_file_that_went_or_changed_is_noticed_without_reading_it(library: Libr
     (files / "qwen3-4b.json").unlink()
     missing = library.model("klein-4b").missing
     assert [str(files / "flux2.safetensors") in reason for reason in missing] == [True, False]
-    assert "changed since it was imported" in missing[0]
+    assert "changed since the import" in missing[0]
     assert f"{files / 'qwen3-4b.json'} is gone" in missing[1]
 
 
@@ -319,3 +329,15 @@ def test_shapes_survive_a_record(row: Any) -> None:
         ("text_encoder", row.text_encoder),
     ):
         assert shape_of(kind, json.loads(json.dumps(plain_shape(config)))) == config
+
+
+def test_many_files_gone_are_one_sentence(library: Library, files: Path) -> None:
+    """A folder of shards that moved is named once, with how many there were."""
+    complete(library, files)
+    component = library.component("klein-4b")
+    assert component is not None
+    (first,) = component.files
+    others = tuple(first.model_copy(update={"path": f"{first.path}.{number}"}) for number in range(3))
+    (sentence,) = unsound(component.model_copy(update={"files": others}))
+    assert sentence.startswith(f"{first.path}.0 and 2 more files are gone")
+    assert not list(unsound(component))
