@@ -98,14 +98,14 @@ def load(path: Path | str, *, plugins: bool = True, backend: str | None = None, 
     project = Project.of(campaign)
     registry = _plugins.registry(plugins=plugins)
     known = _models_elsewhere(registry)
-    if backend is not None and backend not in registry.backends and backend in known:
+    if backend is not None and backend in known:
         raise PluginError(f"the model {backend!r} is not installed here: {known[backend]}")
     if backend is not None:
         registry.backend(backend)  # refuses a name that nobody knows
     bundle = loading.load(
         campaign,
         project,
-        backends=sorted(registry.backends),
+        backends=sorted(registry.backends.keys() - known.keys()),
         known_models=known,
         licences=_licence_names(registry),
         prompts=prompts,
@@ -121,15 +121,18 @@ def _models_elsewhere(registry: Registry) -> dict[str, str]:
     from flux2flow.generation.flux2.library import installed, known_variants
 
     found: dict[str, str] = {}
+    incomplete: dict[str, str] = {}
     for row in known_variants():
         parts = ", ".join(dict.fromkeys((row.transformer, row.text_encoder, row.autoencoder)))
         found[row.name] = f"bring its weights with 'flux2flow models import': {parts}"
     try:
         for model in installed():
             found[model.variant] = f"its weights are here under the name {model.name!r}: write model: {model.name}"
+            if not model.complete:
+                incomplete[model.name] = f"parts of it were imported: {'; '.join(model.missing)}"
     except GenerationError as error:  # a library that cannot be read is no matter of campaigns that need none of it
         found = {name: f"{remedy}; {error}" for name, remedy in found.items()}
-    return {name: remedy for name, remedy in found.items() if name not in registry.backends}
+    return {name: remedy for name, remedy in found.items() if name not in registry.backends} | incomplete
 
 
 def licence(loaded: Loaded) -> LicenceState | None:

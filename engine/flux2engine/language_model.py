@@ -1,4 +1,4 @@
-"""Prompts → the states FLUX.2 was conditioned on, by the lower layers of Qwen3 or Mistral-3, with a cache before them.
+"""Prompts → the states FLUX.2 was conditioned on, by the lower layers of Qwen3 or Mistral-3.
 
 The layers are transformers' own, chosen and configured here: no class is named by a folder, no template of a folder is
 run, and what lies above the last tapped layer (norm, head, vision tower) is never read from disk. Knows no pictures.
@@ -6,10 +6,8 @@ run, and what lies above the last tapped layer (norm, head, vision tower) is nev
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from flux2engine.chat_templates import CONTROL_TOKENS, PAD_TOKENS, TEMPLATE_VERSION, TEMPLATES
+from flux2engine.chat_templates import CONTROL_TOKENS, PAD_TOKENS, TEMPLATES
 from flux2engine.errors import ManifestError, WeightsError
-from flux2engine.tensor_cache import TensorCache
-from flux2engine.text_encoder import TextEmbeddings, TextEncoder
+from flux2engine.text_encoder import TextEmbeddings
 from flux2engine.variants import TextEncoderConfig
 from flux2engine.weights.checkpoint import Checkpoint
 from flux2engine.weights.identify import Identified
@@ -82,54 +79,6 @@ class LanguageModelEncoder:
         if not torch.isfinite(states).all():
             raise WeightsError(f"the text encoder's states are not finite in {states.dtype}; bfloat16 has the range")
         return _embeddings(states, counts, self.config.tokens)
-
-
-@dataclass(frozen=True)
-class EncoderIdentity:
-    """Name everything but the words that decides a prompt's states."""
-
-    digest: str  # of the encoder's weights and tokenizer
-    taps: tuple[int, ...]
-    tokens: int
-    dtype: torch.dtype
-    device: torch.device  # its kind counts: kernels of a CPU and of a GPU round differently
-    template: str = f"chat-{TEMPLATE_VERSION}"
-
-    def key(self, text: str) -> str:
-        """Return the cache key of `text`."""
-        parts = ["text", self.digest, self.template, self.taps, self.tokens, str(self.dtype), self.device.type, text]
-        # ASCII, so that even half a surrogate pair has a key of its own.
-        return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()
-
-
-class CachedTextEncoder:
-    """Encode prompts from the cache; only prompts that are not there wake the real encoder."""
-
-    def __init__(self, load: Callable[[], TextEncoder], cache: TensorCache, identity: EncoderIdentity) -> None:
-        # Called whenever prompts are missing, and never kept: whoever owns the encoder decides when it goes.
-        self._load = load
-        self._cache = cache
-        self.identity = identity
-
-    def encode(self, prompts: Sequence[str]) -> TextEmbeddings:
-        """Encode `prompts`, one item each, on the identity's device; equal prompts are encoded once."""
-        if not prompts:
-            raise ValueError("no prompts to encode")
-        found: dict[str, tuple[Tensor, int] | None] = {prompt: self._cached(prompt) for prompt in prompts}
-        missing = [prompt for prompt, entry in found.items() if entry is None]
-        if missing:
-            fresh = self._load().encode(missing)
-            for index, prompt in enumerate(missing):
-                states, count = fresh.states[index], fresh.token_counts[index]
-                found[prompt] = states, count
-                self._cache.put(self.identity.key(prompt), {"states": states, "token_count": torch.tensor(count)})
-        entries = [entry for prompt in prompts if (entry := found[prompt]) is not None]
-        joined = torch.stack([states.to(self.identity.device) for states, _ in entries])
-        return _embeddings(joined, [count for _, count in entries], self.identity.tokens)
-
-    def _cached(self, prompt: str) -> tuple[Tensor, int] | None:
-        tensors = self._cache.get(self.identity.key(prompt))
-        return None if tensors is None else (tensors["states"], int(tensors["token_count"]))
 
 
 def load_text_encoder(

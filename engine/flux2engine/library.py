@@ -151,12 +151,16 @@ class InstalledModel:
     transformer: Component
     autoencoder: Component | None
     text_encoder: Component | None
-    missing: tuple[str, ...]  # why it cannot be run, each with what to do; empty for a complete model
+    missing: tuple[str, ...]  # which parts it lacks, each with what to do; empty for a complete model
 
     @property
     def parts(self) -> tuple[Component, ...]:
         """Return the components that are there."""
         return tuple(part for part in (self.transformer, self.autoencoder, self.text_encoder) if part is not None)
+
+    def unsound(self) -> tuple[str, ...]:
+        """Say which files no longer look as they did on import, now; a plan does not need them, painting does."""
+        return tuple(sentence for part in self.parts for sentence in unsound(part))
 
     @property
     def digest(self) -> str:
@@ -301,7 +305,7 @@ Config = TypeVar("Config", TransformerConfig, AutoencoderConfig, TextEncoderConf
 def _model(transformer: Component, components: tuple[Component, ...]) -> InstalledModel:
     assert transformer.variant is not None  # the record's validator
     variant = replace(VARIANTS[transformer.variant], transformer=_as(TransformerConfig, transformer))
-    missing = list(unsound(transformer))
+    missing: list[str] = []
     autoencoder = _partner("autoencoder", transformer, variant, components, missing)
     text_encoder = _partner("text_encoder", transformer, variant, components, missing)
     if autoencoder:
@@ -336,10 +340,8 @@ def _partner(
         chosen = fitting.get(usual, only)
         if chosen is None:
             missing.append(_absent(kind, variant, tuple(fitting)))
-    if chosen is not None:
-        if (reason := misfit(transformer.name, shape, chosen)) is not None:
-            missing.append(reason)
-        missing.extend(unsound(chosen))
+    if chosen is not None and (reason := misfit(transformer.name, shape, chosen)) is not None:
+        missing.append(reason)
     return chosen
 
 

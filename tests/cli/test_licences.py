@@ -17,7 +17,7 @@ from flux2flow import api
 from flux2flow.cli import main
 from flux2flow.errors import SpecError
 from flux2flow.generation.flux2 import library
-from tests.engine.checkpoints import write_official
+from tests.engine.checkpoints import write_official, write_official_autoencoder, write_text_encoder
 
 LINE = "accept_licences: [FLUX-Non-Commercial-2.0]"
 MODULE = """
@@ -199,6 +199,14 @@ def test_a_model_that_is_here_under_another_name_and_a_sampling_it_fixes(
     error = capsys.readouterr().err
     assert "the model 'klein-4b' is not installed here" in error
     assert "its weights are here under the name 'mine': write model: mine" in error
+    Path(campaign).write_text(text.replace("model: guarded", "model: mine"))
+    assert main(["plan", campaign]) == 2  # one part of three
+    error = capsys.readouterr().err
+    assert "campaign.yaml:6:8: the model 'mine' is not installed here" in error
+    assert "parts of it were imported: autoencoder missing: import ae.safetensors" in error
+    library.import_path(write_official_autoencoder(tmp_path / "weights"))
+    write_text_encoder(tmp_path / "encoder", "klein-4b")
+    library.import_path(tmp_path / "encoder")
     Path(campaign).write_text(text.replace("model: guarded", "model: mine") + "sampling: {steps: 20}\n")
     line = len(text.splitlines()) + 1
     assert main(["plan", campaign]) == 2

@@ -24,7 +24,6 @@ from flux2flow.cli.reading import reading, size_text
 from flux2flow.errors import GenerationError
 from flux2flow.generation.flux2 import library as door
 from tests.engine import checkpoints
-from tests.engine.sparse_files import true_size
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = 100
@@ -214,6 +213,24 @@ def test_verify_fails_on_what_changed(capsys: pytest.CaptureFixture[str], delive
     assert f"missing    flux2: {file}\n" in shown
 
 
+def test_moved_files_are_said_by_list_and_doctor(
+    capsys: pytest.CaptureFixture[str], delivered: Path, tmp_path: Path
+) -> None:
+    """The model stays one, so that plans can name it; doctor and list say that it cannot paint."""
+    moved = tmp_path / "moved"
+    shutil.copytree(delivered, moved)
+    import_all(capsys, moved)
+    main(["doctor"])
+    assert "moved/ae.safetensors" not in capsys.readouterr().out  # control
+    (moved / "ae.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    code, shown, _ = run(capsys, "list")
+    assert code == 0
+    assert "FILES GONE OR CHANGED" in shown
+    assert "klein-4b cannot paint:" in shown
+    main(["doctor"])
+    assert "ae.safetensors is gone: put it back" in capsys.readouterr().out
+
+
 def test_remove_forgets_and_deletes_nothing(capsys: pytest.CaptureFixture[str], delivered: Path) -> None:
     import_all(capsys, delivered)
     code, shown, _ = run(capsys, "remove", "qwen3-4b")
@@ -291,9 +308,18 @@ def test_listing_imports_no_torch(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_an_interruption_in_the_middle_of_gigabytes_leaves_nothing(tmp_path: Path, models: Path) -> None:
     """Ctrl-C while a file of true size is read; its data is a hole on disk."""
-    file = true_size(tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-4b"].transformer))
+    file = checkpoints.write_sparse(
+        tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-4b"].transformer)
+    )
     command = [sys.executable, "-m", "flux2flow", "models", "import", str(file)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    )
     assert process.stderr is not None
     told = process.stderr.readline()
     process.send_signal(signal.SIGINT)

@@ -242,6 +242,7 @@ def write_sparse(path: Path, forms: Mapping[str, tuple[int, ...]], dtype: str = 
         position = end
     raw = json.dumps(header).encode()
     raw += b" " * (-len(raw) % 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(len(raw).to_bytes(8, "little") + raw)
         file.truncate(8 + len(raw) + position)

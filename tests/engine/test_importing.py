@@ -22,7 +22,6 @@ from flux2engine.library import FileFacts, Library
 from flux2engine.variants import AUTOENCODERS, VARIANTS
 from flux2engine.weights.identify import official_shapes
 from tests.engine import checkpoints
-from tests.engine.sparse_files import true_size
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "safetensors-malformed"
 
@@ -83,14 +82,14 @@ def outcomes(done: Import) -> list[tuple[str, str]]:
 def test_a_true_size_file_shows_what_it_could_be(tmp_path: Path) -> None:
     """Equal shapes are said to be equal; the name then says which would be taken, and a name that says nothing asks."""
     shapes = official_shapes(VARIANTS["klein-4b"].transformer)
-    (named,) = show(true_size(tmp_path / "flux-2-klein-base-4b.safetensors", shapes))
+    (named,) = show(checkpoints.write_sparse(tmp_path / "flux-2-klein-base-4b.safetensors", shapes))
     assert named.found is not None
     assert named.found.published == ("klein-4b", "klein-base-4b")
     assert named.found.parameters == 3_875_544_576
     assert named.assumed is not None
     assert named.assumed.variant.name == "klein-base-4b"
     assert named.assumed.source == "the file's name flux-2-klein-base-4b.safetensors"
-    (nameless,) = show(true_size(tmp_path / "downloaded.safetensors", shapes))
+    (nameless,) = show(checkpoints.write_sparse(tmp_path / "downloaded.safetensors", shapes))
     assert nameless.assumed is None
     assert "klein-4b or klein-base-4b: their shapes are equal" in nameless.doubt
     assert "--variant" in nameless.doubt
@@ -157,7 +156,7 @@ def test_names_say_which_variant(
     library: Library, tmp_path: Path, unread: None, path: str, variant: str, source: str
 ) -> None:
     """Files of true size, whose shapes two variants share."""
-    file = true_size(tmp_path / path, official_shapes(VARIANTS["klein-4b"].transformer))
+    file = checkpoints.write_sparse(tmp_path / path, official_shapes(VARIANTS["klein-4b"].transformer))
     (part,) = import_path(library, file).parts
     assert (part.component.variant, part.component.name) == (variant, variant)
     assert part.component.variant_source == source
@@ -168,7 +167,7 @@ def test_names_say_which_variant(
 def test_links_are_followed_to_a_name_that_says_something(library: Library, tmp_path: Path, unread: None) -> None:
     """A Hugging Face cache holds blobs named by digest, and snapshots of links to them."""
     cache = tmp_path / "hub" / "models--black-forest-labs--FLUX.2-klein-4B"
-    blob = true_size(cache / "blobs" / "c0ffee", official_shapes(VARIANTS["klein-4b"].transformer))
+    blob = checkpoints.write_sparse(cache / "blobs" / "c0ffee", official_shapes(VARIANTS["klein-4b"].transformer))
     snapshot = cache / "snapshots" / "0a1b2c"
     snapshot.mkdir(parents=True)
     (snapshot / "anything.safetensors").symlink_to(os.path.relpath(blob, snapshot))
@@ -181,14 +180,16 @@ def test_links_are_followed_to_a_name_that_says_something(library: Library, tmp_
 
 
 def test_the_one_variant_with_a_shape_needs_no_name(library: Library, tmp_path: Path, unread: None) -> None:
-    file = true_size(tmp_path / "big.safetensors", official_shapes(VARIANTS["dev"].transformer))
+    file = checkpoints.write_sparse(tmp_path / "big.safetensors", official_shapes(VARIANTS["dev"].transformer))
     (part,) = import_path(library, file).parts
     assert (part.component.variant, part.component.variant_source) == ("dev", "its shape, which no other model has")
     assert part.component.parameters == 32_223_281_152
 
 
 def test_a_name_that_the_shape_contradicts_is_refused(library: Library, tmp_path: Path) -> None:
-    file = true_size(tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-9b"].transformer))
+    file = checkpoints.write_sparse(
+        tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
+    )
     with pytest.raises(LibraryError, match=r"says that .* is klein-4b, and its shape is that of klein-9b and"):
         import_path(library, file)
     with pytest.raises(LibraryError, match="cannot be klein-4b"):
@@ -197,7 +198,7 @@ def test_a_name_that_the_shape_contradicts_is_refused(library: Library, tmp_path
 
 
 def test_what_cannot_be_known_is_asked_for(library: Library, tmp_path: Path, unread: None) -> None:
-    file = true_size(tmp_path / "a.safetensors", official_shapes(VARIANTS["klein-9b"].transformer))
+    file = checkpoints.write_sparse(tmp_path / "a.safetensors", official_shapes(VARIANTS["klein-9b"].transformer))
     with pytest.raises(LibraryError, match="--variant: klein-9b, klein-base-9b, klein-9b-kv"):
         import_path(library, file)
     for wrong, words in (("klein-70b", "there is no variant"), ("nano", "ships with the program")):
@@ -223,7 +224,9 @@ def test_model_index_is_evidence_where_names_say_nothing(
     library: Library, tmp_path: Path, unread: None, index: dict[str, Any], variant: str | None
 ) -> None:
     folder = tmp_path / "download"
-    true_size(folder / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer))
+    checkpoints.write_sparse(
+        folder / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
+    )
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     if variant is None:
         with pytest.raises(LibraryError, match="--variant"):
@@ -237,7 +240,9 @@ def test_model_index_is_evidence_where_names_say_nothing(
 
 def test_a_name_that_model_index_contradicts_is_asked_about(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "FLUX.2-klein-9B"
-    true_size(folder / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer))
+    checkpoints.write_sparse(
+        folder / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
+    )
     index = {"_class_name": "Flux2KleinPipeline", "is_distilled": False}
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(LibraryError, match=r"model_index\.json says otherwise .*is_distilled: false"):
@@ -325,10 +330,12 @@ def test_equal_bytes_are_one_component(library: Library, taken: Callable[..., Im
 def test_another_autoencoder_under_the_usual_name_gets_its_own(library: Library, tmp_path: Path, unread: None) -> None:
     """Published shapes have usual names; the second bytes of one are bound to the model they came with."""
     for name in ("FLUX.2-klein-9B", "FLUX.2-klein-base-9B"):
-        true_size(
+        checkpoints.write_sparse(
             tmp_path / name / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
         )
-        true_size(tmp_path / name / "vae" / "weights.safetensors", official_shapes(AUTOENCODERS["flux2"].config))
+        checkpoints.write_sparse(
+            tmp_path / name / "vae" / "weights.safetensors", official_shapes(AUTOENCODERS["flux2"].config)
+        )
     assert outcomes(import_path(library, tmp_path / "FLUX.2-klein-9B"))[0] == ("flux2", "added")
     done = import_path(library, tmp_path / "FLUX.2-klein-base-9B")
     assert outcomes(done)[0] == ("klein-base-9b-autoencoder", "added")
@@ -340,10 +347,12 @@ def test_another_autoencoder_under_the_usual_name_gets_its_own(library: Library,
 def test_replacing_a_model_leaves_what_others_share(library: Library, tmp_path: Path, unread: None) -> None:
     """--replace lets a model's name stand for a new folder; the autoencoder that another model uses stays its own."""
     for name in ("FLUX.2-klein-9B", "new/FLUX.2-klein-9B", "FLUX.2-klein-base-9B"):
-        true_size(
+        checkpoints.write_sparse(
             tmp_path / name / "transformer" / "weights.safetensors", official_shapes(VARIANTS["klein-9b"].transformer)
         )
-        true_size(tmp_path / name / "vae" / "weights.safetensors", official_shapes(AUTOENCODERS["flux2"].config))
+        checkpoints.write_sparse(
+            tmp_path / name / "vae" / "weights.safetensors", official_shapes(AUTOENCODERS["flux2"].config)
+        )
     import_path(library, tmp_path / "FLUX.2-klein-9B")
     import_path(library, tmp_path / "FLUX.2-klein-base-9B", autoencoder="flux2")
     with pytest.raises(LibraryError, match="--replace"):
@@ -365,12 +374,12 @@ def test_bytes_that_changed_in_their_place_are_replaced_on_request(
     state = load_file(file)
     state["decoder.conv_in.bias"] += 1
     save_file(state, file)
-    assert "has changed since the import" in library.model("klein-9b").missing[0]
+    assert "has changed since the import" in library.model("klein-9b").unsound()[0]
     with pytest.raises(LibraryError, match="--replace"):
         import_path(library, folder, variant="klein-9b")
     done = import_path(library, folder, variant="klein-9b", replace=True)
     assert [outcome for _, outcome in outcomes(done)] == ["replaced", "unchanged", "unchanged"]
-    assert library.model("klein-9b").missing == ()
+    assert library.model("klein-9b").unsound() == ()
 
 
 def test_a_folders_own_part_can_be_left_out(library: Library, taken: Callable[..., Import]) -> None:
@@ -580,7 +589,7 @@ def test_verify_finds_one_flipped_bit_and_a_missing_shard(delivered: Path, tmp_p
     data[-1] ^= 1
     shard.write_bytes(data)
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert library.model("klein-9b").missing == ()  # by its looks it is the same
+    assert library.model("klein-9b").unsound() == ()  # by its looks it is the same
     gone = sorted((folder / "text_encoder").glob("*.safetensors"))[0]
     gone.unlink()
     bad = {verdict.file.path: verdict.state for verdict in verify(library, "klein-9b") if verdict.state != "same"}

@@ -28,9 +28,9 @@ from tests.execution.builder import Bench, Counting, plan
 class Slow(Counting):
     def paint(self, requests, files):
         for state in super().paint(requests, files):
-            if isinstance(state, PaintStep):
-                print("painting", flush=True)
             yield state
+            if isinstance(state, PaintStep):  # by now the run has journalled that the plate is begun
+                print("painting", flush=True)
             time.sleep(float(sys.argv[2]))
 
 try:

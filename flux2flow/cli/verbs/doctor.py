@@ -9,7 +9,7 @@ import importlib.util
 import platform
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -132,8 +132,10 @@ def _disk(folder: Path) -> Examined:
     )
 
 
-def _backend(name: str, entry: BackendEntry, accepted: Collection[str]) -> Examined:
+def _backend(name: str, entry: BackendEntry, accepted: Collection[str], faults: Sequence[str]) -> Examined:
     """Ask a backend who it is, which finds its weights and loads none; and say under which licence they are."""
+    if faults:
+        return Examined(f"backend {name}", "note", "; ".join(faults), f"flux2flow models verify {name}")
     try:
         identity = entry.create().identity()
     except Flux2FlowError as error:
@@ -155,6 +157,7 @@ def _backend(name: str, entry: BackendEntry, accepted: Collection[str]) -> Exami
 
 def _registry(plugins: bool) -> Iterator[Examined]:
     from flux2flow.api import accepted_here
+    from flux2flow.generation.flux2.library import installed
     from flux2flow.plugins import registry
 
     try:
@@ -169,6 +172,11 @@ def _registry(plugins: bool) -> Iterator[Examined]:
         accepted = accepted_here(found)
     except SpecError as error:
         yield Examined("flux2flow.yaml", "lack", str(error), "flux2flow validate shows the place")
+    faults: dict[str, Sequence[str]] = {}
+    try:
+        faults = {model.name: model.faults for model in installed()}
+    except Flux2FlowError as error:
+        yield Examined("models", "note", str(error), "flux2flow models list")
     for name, entry in sorted(found.backends.items()):
-        yield _backend(name, entry, accepted)
+        yield _backend(name, entry, accepted, faults.get(name, ()))
     yield Examined("checks", "ok", str(len(found.checks)))

@@ -178,13 +178,13 @@ def _models(found: Inventory) -> None:
             _licence(model),
             size_text(model.size),
             model.dtype,
-            "complete" if model.complete else "INCOMPLETE",
+            "INCOMPLETE" if not model.complete else "complete" if not model.unsound else "FILES GONE OR CHANGED",
         ]
         for model in found.models
     ]
     console.table(["model", "variant", "licence", "size", "dtype", "state"], rows, right=frozenset({3}))
     for model in found.models:
-        if not model.complete:
+        if model.faults:
             console.line()
             _lacks(model)
     _acknowledge([model for model in found.models if model.licence.needs_acknowledgement])
@@ -287,7 +287,7 @@ def _wrapped(shape: Sequence[tuple[str, str]]) -> list[str]:
 
 def _standing(model: InstalledModel) -> None:
     """Say whether a model can be used now, and how."""
-    if not model.complete:
+    if model.faults:
         _lacks(model)
         return
     console.line(f"{model.name} is complete. In a campaign: model: {model.name}", color="green", bold=True)
@@ -296,8 +296,9 @@ def _standing(model: InstalledModel) -> None:
 
 
 def _lacks(model: InstalledModel) -> None:
-    console.line(f"{model.name} is not complete yet:", color="yellow")
-    for reason in model.missing:
+    state = "cannot paint" if model.complete else "is not complete yet"
+    console.line(f"{model.name} {state}:", color="yellow")
+    for reason in model.faults:
         _paragraph(reason, 6, "→ ")
 
 

@@ -86,10 +86,10 @@ class InstalledFiles:
         return machine.physical_cores()
 
     def identity(self) -> BackendIdentity:
-        """Name variant, weights, dtype and thread count; raises GenerationError where files are not as recorded."""
+        """Name variant, weights, dtype and thread count, from the record: a run that paints nothing needs no files."""
         from flux2engine.variants import SAMPLING_VERSION
 
-        self._require_sound()
+        self._require_complete()
         threads = self.threads if self.device == "cpu" else 0  # elsewhere they decide no pixel
         with translated(self):
             digest = self._model.digest
@@ -112,15 +112,15 @@ class InstalledFiles:
         """Say how to find out which file is at fault."""
         return f"flux2flow models verify {self.name} reads its files again"
 
+    def _require_complete(self) -> None:
+        if self._model.missing:
+            raise GenerationError(f"the model {self.name} is not complete: {'; '.join(self._model.missing)}")
+
     def _require_sound(self) -> None:
-        """Refuse what is incomplete, or no longer the bytes that the digest names; only looks at sizes and times."""
-        files = [file for part in self._model.parts for file in part.all_files]
-        if changed := [file.path for file in files if file.state() != "same"]:
-            reason = f"{', '.join(changed)}: not as imported; {self.remedy()}"
-        else:
-            reason = "; ".join(self._model.missing)
-        if reason:
-            raise GenerationError(f"the model {self.name} cannot be used: {reason}")
+        """Refuse files that are no longer the bytes that the digest names; only looks at sizes and times."""
+        self._require_complete()
+        if changed := self._model.unsound():
+            raise GenerationError(f"the model {self.name} cannot be used: {'; '.join(changed)} ({self.remedy()})")
 
 
 def _create(model: InstalledModel) -> Flux2Backend:

@@ -56,13 +56,19 @@ class InstalledModel:
     variant_source: str  # from what that was concluded
     limits: BackendLimits
     parts: tuple[InstalledPart, ...]
-    missing: tuple[str, ...]  # why it cannot be run, each with what to do
+    missing: tuple[str, ...]  # which parts it lacks, each with what to do
+    unsound: tuple[str, ...]  # which files moved or changed since the import, each with what to do
     digest: str  # of everything that decides pixels; empty where something is missing
 
     @property
     def complete(self) -> bool:
-        """Whether it can be run."""
+        """Whether all its parts were imported; a plan needs no more."""
         return not self.missing
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Everything that keeps it from painting."""
+        return (*self.missing, *self.unsound)
 
     @property
     def licence(self) -> WeightsLicence:
@@ -334,6 +340,7 @@ def _model(model: EngineModel) -> InstalledModel:
         limits=limits_of(model.name, model.variant),
         parts=tuple(_part(part) for part in model.parts),
         missing=model.missing,
+        unsound=model.unsound(),
         digest="" if model.missing else model.digest,
     )
 

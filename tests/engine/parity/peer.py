@@ -88,7 +88,7 @@ def diffusers_transformer(ours: Flux2Transformer) -> Any:
     )
     renamed: dict[str, Tensor] = {}
     for name, tensor in ours.state_dict().items():
-        renamed |= _transformer_keys(name, tensor)
+        renamed |= transformer_keys(name, tensor)
     peer.load_state_dict(renamed)
     return peer.eval().requires_grad_(False)
 
@@ -123,7 +123,7 @@ _TRANSFORMER_NAMES = (  # longest first where one is a part of another
 )
 
 
-def _transformer_keys(name: str, tensor: Tensor) -> dict[str, Tensor]:
+def transformer_keys(name: str, tensor: Tensor) -> dict[str, Tensor]:
     if name == "final_layer.adaLN_modulation.1.weight":
         shift, scale = tensor.chunk(2)
         return {"norm_out.linear.weight": torch.cat([scale, shift])}  # diffusers stores scale first
