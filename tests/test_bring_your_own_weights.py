@@ -1,4 +1,4 @@
-"""engine/MODELS.md, executed: every command in its order, with small files of the real layouts where weights would be.
+"""engine/MODELS.md and the README's own lines, executed in order, with small files of the real layouts for weights.
 
 Three things differ from a reader's machine, and nothing else: `hf download` writes a small sibling instead; imports of
 transformers say `--variant`, because a small shape is no published one; base models take one step instead of 28.
@@ -126,6 +126,26 @@ def test_the_walk(reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "accept_licences: [FLUX-Non-Commercial-2.0]" in words
     assert "text encoder missing" in words  # the first import says what is still needed
     assert "files as imported" in words
+
+
+def test_the_readmes_own_lines(reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's two commands and its `model:` line lead to a released picture too."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Bring your own weights\n")[2]
+    section = section.partition("\n## ")[0]
+    commands = section.split("```")[1].strip().splitlines()
+    assert [line.split()[:3] for line in commands] == [
+        [".venv/bin/flux2flow", "models", verb] for verb in ("import", "list")
+    ]
+    download("black-forest-labs/FLUX.2-klein-4B", None, reader / "weights" / "FLUX.2-klein-4B")
+    for line in commands:
+        assert run(line.partition("#")[0].replace(".venv/bin/", "")) == 0, capsys.readouterr().err
+    assert "complete" in capsys.readouterr().out
+    assert run("flux2flow init my-campaign") == 0
+    assert "`model: klein-4b`" in section
+    write("# my-campaign/campaign.yaml\nmodel: klein-4b")
+    render = "flux2flow render my-campaign --only format=iab/medium-rectangle,locale=en,row=dew-serum"
+    assert run(render) == 0, capsys.readouterr().err
+    assert released(reader / "my-campaign") == "klein-4b"
 
 
 def released(project: Path) -> str:

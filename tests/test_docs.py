@@ -20,6 +20,7 @@ DOCUMENTS = [
     "SECURITY.md",
     "CHANGELOG.md",
     "engine/README.md",
+    "engine/MODELS.md",
     "engine/flux2engine/training/README.md",
 ]
 PROGRAM = [sys.executable, "-m", "flux2flow"]
