@@ -8,19 +8,28 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from flux2engine.training.colours import RGB, companion, random_colour
 from flux2engine.training.products import CutOut, Identity, draw_identity, paint_identity
 
+Kind = Literal["studio", "floor", "flat-lay", "infographic"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Box = tuple[float, float, float, float]  # left, top, right, bottom as fractions of the picture
 
-SETS = ("seamless", "gradient", "two-tone", "bokeh", "paper", "arch", "disc", "curtain", "window")
-STANDS = ("none", "round podium", "stacked podium", "box plinth", "steps")
+SETS = (
+    *("seamless", "gradient", "two-tone", "bokeh", "paper", "arch", "disc", "curtain", "window"),
+    *("wood", "marble", "terrazzo", "fabric", "plaster", "niche"),
+)
+STANDS = ("none", "round podium", "stacked podium", "box plinth", "steps", "stairs", "archway", "slab")
 LIGHTS = ("left", "right", "top", "front")
 MOODS = ("neutral", "warm", "cool", "dawn", "golden hour", "night", "dramatic", "bright")
 EMPTY_SIDES = ("none", "left", "right", "top", "bottom")
-CAMERAS = ("eye level", "slightly above", "low angle")
+CAMERAS = ("eye level", "slightly above", "low angle", "top down")
+FLOORS = ("matte", "satin", "glossy")
+DECORS = ("none", "leaf shadow", "pebbles", "cone", "ring", "block")
+PATTERNS = ("none", "bands", "circles", "tiles", "waves", "frame")  # infographic backdrops, calm and wordless
+ASPECTS = (1.0, 3 / 2, 16 / 9, 2.0, 3.0, 4.0, 4 / 5, 2 / 3, 9 / 16, 1 / 2)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,20 @@ class Scene:
     gradient: str = "vertical"
     main: Placed | None = None
     extra: Placed | None = None
+    kind: Kind = "studio"
+    props: tuple[Placed, ...] = ()  # beside main and extra; a flat lay holds 3 to 9 here, in reading order, and no main
+    empty_box: Box | None = None  # really empty: no edge of anything; None where `empty` is "none"
+    rim: bool = False  # a second light from behind draws the stand's and the products' outlines
+    reflection: float = 0.0  # how much of what stands on it the floor mirrors
+    floor: str = "matte"
+    decor: str = "none"
+    pattern: str = "none"  # of an infographic's backdrop
+    crop: Box | None = None  # only this part of the set is shown; all other numbers are about the whole set
+
+    @property
+    def objects(self) -> tuple[Placed, ...]:
+        """List the products in the order in which captions count them."""
+        return tuple(placed for placed in (self.main, self.extra) if placed is not None) + self.props
 
     def record(self) -> dict[str, Any]:
         """Return plain data for a JSON file."""
@@ -62,14 +85,19 @@ class Scene:
 
 
 def draw_scene(
-    rng: random.Random, aspect: float, cut_outs: list[CutOut], with_object: bool, package_share: float = 0.35
+    rng: random.Random,
+    aspect: float,
+    cut_outs: list[CutOut],
+    with_object: bool,
+    package_share: float = 0.35,
+    kind: Kind | None = None,
 ) -> Scene:
     """Draw one scene; the empty side, if any, is free of everything but backdrop."""
     backdrop = random_colour(rng)
-    kind = rng.choices(SETS, (26, 13, 15, 7, 7, 9, 7, 6, 10))[0]
+    set_ = rng.choices(SETS[:9], (26, 13, 15, 7, 7, 9, 7, 6, 10))[0]
     stands = (22, 36, 10, 22, 10) if not with_object else (42, 34, 6, 16, 2)
-    stand = rng.choices(STANDS, stands)[0]
-    if kind in ("bokeh", "paper") and rng.random() < 0.6:
+    stand = rng.choices(STANDS[:5], stands)[0]
+    if set_ in ("bokeh", "paper") and rng.random() < 0.6:
         stand = "none"
     sides = {"none": 30, "left": 22, "right": 22, "top": 18, "bottom": 8}
     if aspect > 1.7:
@@ -77,7 +105,7 @@ def draw_scene(
     if aspect < 0.8:
         sides |= {"left": 3, "right": 3, "top": 34, "bottom": 16}
     empty = rng.choices(list(sides), list(sides.values()))[0]
-    camera = rng.choices(CAMERAS, (60, 30, 10))[0]
+    camera = rng.choices(CAMERAS[:3], (60, 30, 10))[0]
     horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}[camera] + rng.uniform(-0.05, 0.05)
     ground = horizon + (1 - horizon) * rng.uniform(0.4, 0.72)
     if empty == "top":
@@ -90,7 +118,7 @@ def draw_scene(
     scene = Scene(
         seed=rng.getrandbits(32),
         aspect=aspect,
-        set=kind,
+        set=set_,
         backdrop=backdrop,
         second=companion(backdrop, rng),
         stand=stand,
@@ -152,21 +180,28 @@ def stand_height(scene: Scene) -> float:
         "stacked podium": rng.uniform(0.14, 0.24),
         "box plinth": rng.uniform(0.1, 0.26),
         "steps": rng.uniform(0.16, 0.28),
+        "stairs": rng.uniform(0.16, 0.26),
+        "archway": rng.uniform(0.05, 0.1),
+        "slab": rng.uniform(0.03, 0.06),
     }[scene.stand]
     return height * (0.75 if scene.empty == "bottom" else 1.0)
 
 
 def scene_from_record(record: dict[str, Any]) -> Scene:
-    """Undo `Scene.record` (after a trip through JSON)."""
+    """Undo `Scene.record` (after a trip through JSON); records of version 0.1.0 lack the newer fields."""
     values = dict(record)
-    for key in ("backdrop", "second", "stand_colour"):
-        values[key] = tuple(values[key])
+    for key in ("backdrop", "second", "stand_colour", "empty_box", "crop"):
+        if values.get(key) is not None:
+            values[key] = tuple(values[key])
     for key in ("main", "extra"):
         if values[key] is not None:
-            placed = dict(values[key])
-            identity = dict(placed["identity"])
-            if identity["cut_out"] is not None:
-                identity["cut_out"] = Path(identity["cut_out"])
-            placed["identity"], placed["box"] = Identity(**identity), tuple(placed["box"])
-            values[key] = Placed(**placed)
+            values[key] = _placed_from_record(values[key])
+    values["props"] = tuple(_placed_from_record(prop) for prop in values.get("props", ()))
     return Scene(**values)
+
+
+def _placed_from_record(record: dict[str, Any]) -> Placed:
+    identity = dict(record["identity"])
+    if identity["cut_out"] is not None:
+        identity["cut_out"] = Path(identity["cut_out"])
+    return Placed(Identity(**identity), tuple(record["box"]), record["angle"], record["flipped"])
