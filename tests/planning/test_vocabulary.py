@@ -14,7 +14,7 @@ from flux2flow.loading import load
 from flux2flow.planning import plan, plan_from_json, plan_to_json
 from flux2flow.planning.vocabulary import nearest, unknown_nouns, unknown_pictures
 from flux2flow.project import Project
-from tests.planning.bundles import LIMITS, TEMPLATE, bundle, merged
+from tests.planning.bundles import LIMITS, bundle
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NANO = nano_entry().limits
@@ -104,11 +104,12 @@ def test_a_caption_that_is_shown_needs_no_vocabulary() -> None:
 
 def rows_with(subjects: list[str], **plate: object) -> CampaignBundle:
     """Make a campaign whose rows say what is painted."""
-    template = merged(TEMPLATE, {"plate": {"subjects": ["{{ row.thing }}"], **plate}})
+    template = {"plate": {"subjects": ["{{ row.thing }}"], **plate}}
     rows = [
-        {"id": f"r{number}", "name": "Dew", "photo": "a.png", "thing": thing} for number, thing in enumerate(subjects)
+        {"id": f"r{number}", "name": "Dew", "photo": "serum.png", "thing": thing}
+        for number, thing in enumerate(subjects)
     ]
-    return bundle(template=template, rows=rows)
+    return bundle(template=template, rows=tuple(rows))
 
 
 def test_rows_subjects_are_read_and_the_plan_stays_small() -> None:
