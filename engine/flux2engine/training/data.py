@@ -5,13 +5,14 @@ One scene serves every size; knows nothing about pixels, captions' wording or mo
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from flux2engine.training.colours import RGB, companion, random_colour
-from flux2engine.training.products import CutOut, Identity, draw_identity, paint_identity
+from flux2engine.training.products import CutOut, Identity, draw_identity, shape_of
 
 Kind = Literal["studio", "floor", "flat-lay", "infographic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -93,20 +94,54 @@ def draw_scene(
     kind: Kind | None = None,
 ) -> Scene:
     """Draw one scene; the empty side, if any, is free of everything but backdrop."""
+    kinds: dict[Kind, int] = (
+        {"studio": 84, "flat-lay": 16} if with_object else {"studio": 42, "floor": 38, "infographic": 20}
+    )
+    kind = kind or rng.choices(list(kinds), list(kinds.values()))[0]
+    scene = _draw_set(rng, aspect, kind, with_object)
+    if kind == "flat-lay":
+        scene = _fill_flat_lay(rng, scene, cut_outs, package_share)
+    elif kind == "studio" and with_object:
+        scene = _fill_studio(rng, scene, cut_outs, package_share)
+    return _declare_empty(rng, scene)
+
+
+_SETS_OF: dict[Kind, dict[str, int]] = {
+    "studio": {
+        **{"seamless": 26, "gradient": 10, "two-tone": 13, "bokeh": 8, "paper": 6, "arch": 8, "disc": 6, "curtain": 5},
+        **{"window": 8, "wood": 5, "marble": 5, "terrazzo": 4, "fabric": 5, "plaster": 6, "niche": 6},
+    },
+    "floor": {
+        "seamless": 50,
+        "two-tone": 14,
+        "window": 8,
+        "arch": 5,
+        "niche": 4,
+        "curtain": 3,
+        "wood": 5,
+        "marble": 4,
+        "plaster": 7,
+    },
+    "flat-lay": {"seamless": 40, "wood": 13, "marble": 13, "terrazzo": 10, "fabric": 12, "plaster": 12},
+    "infographic": {"seamless": 100},
+}
+_FLOORLESS = ("gradient", "bokeh", "paper")  # no floor to mirror anything
+_LINED = ("two-tone", "wood", "marble", "terrazzo")  # a line where wall and floor meet
+
+
+def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) -> Scene:
     backdrop = random_colour(rng)
-    set_ = rng.choices(SETS[:9], (26, 13, 15, 7, 7, 9, 7, 6, 10))[0]
-    stands = (22, 36, 10, 22, 10) if not with_object else (42, 34, 6, 16, 2)
-    stand = rng.choices(STANDS[:5], stands)[0]
-    if set_ in ("bokeh", "paper") and rng.random() < 0.6:
+    set_ = rng.choices(list(_SETS_OF[kind]), list(_SETS_OF[kind].values()))[0]
+    shares = (36, 26, 6, 12, 4, 5, 5, 6) if with_object else (20, 30, 9, 15, 8, 7, 6, 5)
+    stand = rng.choices(STANDS, shares)[0] if kind == "studio" else "none"
+    if set_ == "bokeh" and rng.random() < 0.5 or set_ == "paper" or set_ in ("niche", "arch") and stand == "archway":
         stand = "none"
-    sides = {"none": 30, "left": 22, "right": 22, "top": 18, "bottom": 8}
-    if aspect > 1.7:
-        sides |= {"top": 2, "bottom": 2}
-    if aspect < 0.8:
-        sides |= {"left": 3, "right": 3, "top": 34, "bottom": 16}
-    empty = rng.choices(list(sides), list(sides.values()))[0]
-    camera = rng.choices(CAMERAS[:3], (60, 30, 10))[0]
-    horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}[camera] + rng.uniform(-0.05, 0.05)
+    empty = _draw_empty(rng, aspect, kind)
+    if empty == "bottom" and set_ == "paper":
+        set_ = "seamless"
+    camera = rng.choices(CAMERAS[:3], (60, 30, 10))[0] if kind != "flat-lay" else "top down"
+    flat_on = kind in ("flat-lay", "infographic")
+    horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}.get(camera, 1.0) + rng.uniform(-0.05, 0.05)
     ground = horizon + (1 - horizon) * rng.uniform(0.4, 0.72)
     if empty == "top":
         horizon, ground = max(horizon, 0.62), max(ground, 0.82)
@@ -114,8 +149,19 @@ def draw_scene(
         horizon, ground = min(horizon, 0.5), rng.uniform(0.52, 0.6)
     reach = 0.18 if aspect < 1.7 else (0.24 if aspect < 2.6 else 0.3)
     shift = {"left": reach, "right": -reach}.get(empty, 0.0)
-    centre = 0.5 + shift + rng.uniform(-0.05, 0.05)
-    scene = Scene(
+    mood = (
+        rng.choices(MOODS, (26, 13, 12, 12, 8, 11, 8, 10))[0]
+        if kind != "infographic"
+        else rng.choice(("neutral", "bright"))
+    )
+    floor = rng.choices(FLOORS, (56, 22, 22))[0] if kind == "studio" and set_ not in _FLOORLESS else "matte"
+    mirror = {"matte": (0.0, 0.0), "satin": (0.16, 0.26), "glossy": (0.32, 0.55)}[floor]
+    spheres = rng.choice([1, 2]) if kind == "studio" and not with_object and rng.random() < 0.12 else 0
+    decor = "none"
+    if kind in ("studio", "floor") and not spheres:
+        decor = rng.choices(DECORS, (68, 8, 7, 5, 6, 6) if kind == "studio" else (88, 12, 0, 0, 0, 0))[0]
+        decor = "none" if decor == "leaf shadow" and set_ in (*_FLOORLESS, "window", "curtain") else decor
+    return Scene(
         seed=rng.getrandbits(32),
         aspect=aspect,
         set=set_,
@@ -124,31 +170,109 @@ def draw_scene(
         stand=stand,
         stand_colour=companion(backdrop, rng) if rng.random() < 0.85 else backdrop,
         light=rng.choices(LIGHTS, (34, 34, 18, 14))[0],
-        mood=rng.choices(MOODS, (26, 13, 12, 12, 8, 11, 8, 10))[0],
+        mood=mood,
         empty=empty,
         camera=camera,
-        spheres=rng.choice([1, 2]) if not with_object and rng.random() < 0.12 else 0,
-        horizon=horizon,
-        ground=ground,
-        centre=centre,
+        spheres=spheres,
+        horizon=1.0 if flat_on else horizon,
+        ground=1.0 if flat_on else ground,
+        centre=0.5 + shift + rng.uniform(-0.05, 0.05),
         gradient=rng.choice(["vertical", "horizontal", "diagonal"]),
+        kind=kind,
+        rim=rng.random() < (0.5 if mood in ("night", "dramatic") else 0.2) and kind == "studio",
+        reflection=rng.uniform(*mirror),
+        floor=floor,
+        decor=decor,
+        pattern=rng.choice(PATTERNS[1:]) if kind == "infographic" else "none",
     )
-    if not with_object:
-        return scene
+
+
+def _draw_empty(rng: random.Random, aspect: float, kind: Kind) -> str:
+    sides = {"none": 30, "left": 22, "right": 22, "top": 18, "bottom": 8}
+    if aspect > 1.7:
+        sides |= {"top": 2, "bottom": 2}
+    if aspect < 0.8:
+        sides |= {"left": 3, "right": 3, "top": 34, "bottom": 16}
+    if kind == "infographic":
+        sides |= {"none": 60}
+    return rng.choices(list(sides), list(sides.values()))[0]
+
+
+def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], package_share: float) -> Scene:
+    """Stand a product on the set, beside it now and then a smaller one or a whole row."""
     main = _place(scene, draw_identity(rng, cut_outs, package_share), rng.uniform(0.36, 0.58), scene.centre, rng)
-    extra = None
-    if rng.random() < 0.25 and empty in ("none", "left", "right"):
-        side = rng.choice([-1, 1]) if empty == "none" else (1 if empty == "left" else -1)
-        away = scene.centre + side * min(0.3, 0.42 / max(aspect, 0.8))
-        if 0.12 < away < 0.88:
-            extra = _place(
-                replace(scene, stand="none", ground=min(0.95, ground + 0.04)),
-                draw_identity(rng, cut_outs),
-                rng.uniform(0.2, 0.27),
-                away,
-                rng,
+    scene = replace(scene, main=main)
+    bare = scene.decor in ("none", "leaf shadow")
+    if scene.stand == "none" and bare and rng.random() < 0.2:
+        return _add_row(rng, scene, main, cut_outs)
+    if bare and rng.random() < 0.25 and scene.empty in ("none", "left", "right"):
+        side = rng.choice([-1, 1]) if scene.empty == "none" else (1 if scene.empty == "left" else -1)
+        away = scene.centre + side * (max(stand_width(scene), 0.17) + 0.13) * _units(scene.aspect)[0]
+        if 0.1 < away < 0.9:
+            on_floor = replace(scene, stand="none", ground=min(0.95, scene.ground + 0.04))
+            return replace(
+                scene, extra=_place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.2, 0.27), away, rng)
             )
-    return replace(scene, main=main, extra=extra)
+    return scene
+
+
+def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutOut]) -> Scene:
+    """Stand two to four smaller products beside the main one, where there is room."""
+    left, right, props = main.box[0], main.box[2], []
+    low, high = {"left": (0.42, 0.98), "right": (0.02, 0.58)}.get(scene.empty, (0.02, 0.98))
+    for _ in range(rng.randint(2, 4)):
+        identity, size = draw_identity(rng, cut_outs), rng.uniform(0.2, 0.34)
+        wide = size * shape_of(identity)[0] * _units(scene.aspect)[0] + 0.02
+        if right + wide <= high and (rng.random() < 0.5 or left - wide < low):
+            centre, right = right + wide / 2, right + wide
+        elif left - wide >= low:
+            centre, left = left - wide / 2, left - wide
+        else:
+            continue
+        ground = min(0.97, scene.ground + rng.uniform(-0.01, 0.04))
+        props.append(_place(replace(scene, ground=ground), identity, size, centre, rng))
+    return replace(scene, props=tuple(props))
+
+
+def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], package_share: float) -> Scene:
+    """Lay three to nine products out in rows on the part of the surface that is not to be empty."""
+    left, top, right, bottom = 0.04, 0.05, 0.96, 0.95
+    share = rng.uniform(0.36, 0.46)
+    left, right = (
+        (left + share if scene.empty == "left" else left),
+        (right - share if scene.empty == "right" else right),
+    )
+    top, bottom = (
+        (top + share if scene.empty == "top" else top),
+        (bottom - share if scene.empty == "bottom" else bottom),
+    )
+    count, unit = rng.randint(3, 9), _units(scene.aspect)
+    wide, high = (right - left) / unit[0], (bottom - top) / unit[1]
+    # As square as cells can be, every one of them filled but perhaps the last row's end.
+    rows = min(range(1, count + 1), key=lambda n: abs(wide / -(-count // n) - high / n) + 0.2 * (-count % n) / n)
+    knolled, props = rng.random() < 0.5, []
+    for row in range(rows):
+        held = count // rows + (row < count % rows)
+        for column in range(held):
+            cell = min(wide / held, high / rows)
+            size = cell * (rng.uniform(0.66, 0.84) if knolled else rng.uniform(0.6, 0.9))
+            identity = draw_identity(rng, cut_outs, package_share)
+            angle = 0.0 if knolled else rng.uniform(-15, 15)
+            across, down = (extent * size for extent in _turned_shape(identity, angle))
+            slack = 0.0 if knolled else 0.05 * cell
+            cx = left + (right - left) * (column + 0.5) / held + rng.uniform(-slack, slack) * unit[0]
+            cy = top + (bottom - top) * (row + 0.5) / rows + rng.uniform(-slack, slack) * unit[1]
+            half = across / 2 * unit[0], down / 2 * unit[1]
+            box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
+            props.append(Placed(identity, box, angle, _flipped(scene, identity, rng)))
+    return replace(scene, props=tuple(props))
+
+
+def _turned_shape(identity: Identity, angle: float) -> tuple[float, float]:
+    """Return width and height of the turned product's box, the longer side of the upright one being 1."""
+    width, height = shape_of(identity)
+    cos, sin = math.cos(math.radians(angle)), abs(math.sin(math.radians(angle)))
+    return width * cos + height * sin, width * sin + height * cos
 
 
 def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: random.Random) -> Placed:
@@ -157,13 +281,21 @@ def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: ra
     base = scene.ground - stand_height(scene) * unit_y
     if scene.empty == "top":
         size *= 0.8
-    size = min(size, (base - 0.04) / unit_y)
-    picture = paint_identity(identity, 64)
-    width, height = size * picture.width / 64 * unit_x, size * picture.height / 64 * unit_y
+    angle = rng.uniform(-15, 15) if rng.random() < 0.25 and identity.cut_out is not None else 0.0
+    shape = _turned_shape(identity, angle)
+    size = min(size, (base - 0.04) / unit_y / shape[1])
+    if scene.stand != "none":
+        size = min(size, 1.8 * stand_width(scene) * _TOP[scene.stand] / shape[0])
+    width, height = size * shape[0] * unit_x, size * shape[1] * unit_y
     centre = min(max(centre, width / 2 + 0.01), 1 - width / 2 - 0.01)
-    angle = rng.uniform(-12, 12) if rng.random() < 0.25 and identity.cut_out is not None else 0.0
     foot = base + (0.012 if scene.stand != "none" else 0.0)
-    return Placed(identity, (centre - width / 2, foot - height, centre + width / 2, foot), angle, rng.random() < 0.25)
+    box = (centre - width / 2, foot - height, centre + width / 2, foot)
+    return Placed(identity, box, angle, _flipped(scene, identity, rng))
+
+
+def _flipped(scene: Scene, identity: Identity, rng: random.Random) -> bool:
+    # Packages are painted lit from the left.
+    return scene.light == "right" if identity.cut_out is None else rng.random() < 0.25
 
 
 def _units(aspect: float) -> tuple[float, float]:
@@ -185,6 +317,93 @@ def stand_height(scene: Scene) -> float:
         "slab": rng.uniform(0.03, 0.06),
     }[scene.stand]
     return height * (0.75 if scene.empty == "bottom" else 1.0)
+
+
+_WIDTHS = {
+    "none": (0.0, 0.0),
+    "round podium": (0.18, 0.3),
+    "stacked podium": (0.24, 0.36),
+    "box plinth": (0.16, 0.25),
+    "steps": (0.36, 0.46),
+    "stairs": (0.24, 0.34),
+    "archway": (0.28, 0.36),
+    "slab": (0.26, 0.36),
+}
+# Where the main product stands, as a share of the stand's half width.
+_TOP = {
+    **{"round podium": 1.0, "stacked podium": 0.64, "box plinth": 1.0, "steps": 0.36},
+    **{"stairs": 0.9, "archway": 0.5, "slab": 1.0},
+}
+
+
+def stand_width(scene: Scene) -> float:
+    """Return half the stand's width, relative to the picture's shorter side; drawing and painting agree on it."""
+    wide = random.Random(scene.seed + 2).uniform(*_WIDTHS[scene.stand])
+    return min(wide, min(scene.centre, 1 - scene.centre) / _units(scene.aspect)[0] - 0.02)
+
+
+def decor_place(scene: Scene) -> tuple[float, float, float] | None:
+    """Return where a piece of decor stands (fractions of the picture) and its size (of the shorter side), if any does."""
+    if scene.decor in ("none", "leaf shadow"):
+        return None
+    rng = random.Random(scene.seed + 5)
+    side = {"left": 1, "right": -1}.get(scene.empty) or rng.choice([-1, 1])
+    size = rng.uniform(0.05, 0.085)
+    held = scene.main.box[2] - scene.main.box[0] if scene.main else 0.0
+    unit = _units(scene.aspect)[0]
+    away = max(stand_width(scene) * unit, held / 2) + (1.9 * size + 0.01) * unit
+    x = scene.centre + side * away
+    if not 1.9 * size * unit < x < 1 - 1.9 * size * unit:
+        return None
+    return x, min(0.96, scene.ground + rng.uniform(0.0, 0.04)), size
+
+
+def _declare_empty(rng: random.Random, scene: Scene) -> Scene:
+    """Say which box is really empty, or that none is, when what stands there leaves too little room."""
+    if scene.empty == "none":
+        return scene
+    left, top, right, bottom = _occupied(scene)
+    most, lined = rng.uniform(0.36, 0.5), scene.set in (*_LINED, "paper")
+    line = scene.horizon - (0.04 if scene.set != "paper" else 0.1)
+    low = line if lined and scene.kind not in ("flat-lay", "infographic") else 1.0
+    if scene.empty in ("left", "right"):
+        room = min(most, (left if scene.empty == "left" else 1 - right) - 0.02)
+        box = (0.0, 0.0, room, low) if scene.empty == "left" else (1 - room, 0.0, 1.0, low)
+    elif scene.empty == "top":
+        room = min(most + 0.06, top - 0.03, low)
+        box = (0.0, 0.0, 1.0, room)
+    else:
+        start = max(1 - most, bottom + 0.03, scene.horizon + 0.04 if low < 1 else 0.0)
+        room, box = 1 - start, (0.0, start, 1.0, 1.0)
+    return replace(scene, empty_box=box) if room >= 0.2 else replace(scene, empty="none")
+
+
+def _occupied(scene: Scene) -> Box:
+    """Return the box around all that stands on the set or opens in its wall."""
+    unit_x, unit_y = _units(scene.aspect)
+    boxes = [placed.box for placed in scene.objects]
+    wide, flat = stand_width(scene), 0.27
+    x, ground = scene.centre, scene.ground
+    if scene.stand != "none":
+        tall = stand_height(scene) + flat * wide + (0.55 if scene.stand == "archway" else 0.0)
+        boxes.append((x - wide * unit_x, ground - tall * unit_y, x + wide * unit_x, ground + flat * wide * unit_y))
+    if scene.set in ("arch", "disc", "niche"):
+        boxes.append((x - 0.31 * unit_x, 0.45 if scene.empty == "top" else 0.08, x + 0.31 * unit_x, scene.horizon))
+    if scene.spheres:
+        sides = {"left": (1,), "right": (-1,)}.get(scene.empty, (-1, 1))
+        boxes += [
+            (x + min(0, s) * 0.62 * unit_x, ground - 0.2 * unit_y, x + max(0, s) * 0.62 * unit_x, 0.97) for s in sides
+        ]
+    decor = decor_place(scene)
+    if decor is not None:
+        reach = 1.9 * decor[2]
+        boxes.append(
+            (decor[0] - reach * unit_x, decor[1] - 1.3 * reach * unit_y, decor[0] + reach * unit_x, decor[1] + 0.01)
+        )
+    if not boxes:
+        return (1.0, 1.0, 0.0, 0.0)
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def scene_from_record(record: dict[str, Any]) -> Scene:

@@ -1,0 +1,336 @@
+"""A scene's set: wall, floor and their materials, in the asked colours, under the scene's light.
+
+The bare backdrop's mean is the asked colour (`_calibrate`); textures fade where the scene declares an empty box.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from flux2engine.training.colours import RGB
+from flux2engine.training.data import Scene
+from flux2engine.training.easel import STRENGTH, Easel, Field, bump, cover, ease, lit, noise
+
+TWO_COLOURED = ("two-tone", "wood", "marble", "terrazzo")  # wall in `backdrop`, floor in `second`
+
+
+def paint_set(easel: Easel, scene: Scene) -> None:
+    """Paint wall and floor."""
+    rng = random.Random(scene.seed)
+    strength = STRENGTH[scene.mood] * rng.uniform(0.8, 1.2)
+    glow = _glow(easel, scene)
+    shade = 1 + 1.5 * strength * glow
+    amount = (0.5 / (1 + np.exp(-6 * glow)))[..., None] if scene.mood not in ("neutral", "dramatic", "bright") else 0.0
+    if scene.set == "gradient":
+        _paint_gradient(easel, scene, shade, amount)
+        return
+    easel.canvas += lit(scene.backdrop, shade, easel.tint, amount)
+    if scene.kind == "flat-lay":
+        _paint_material(easel, scene, rng)
+        _calibrate(easel, scene.backdrop, easel.backdrop)
+    elif scene.kind == "infographic":
+        _paint_pattern(easel, scene, rng)
+        _calibrate(easel, scene.backdrop, easel.backdrop)
+    elif scene.set == "bokeh":
+        _paint_bokeh(easel, scene, rng)
+        _calibrate(easel, scene.backdrop, easel.backdrop)
+    elif scene.set == "paper":
+        _calibrate(easel, scene.backdrop, easel.backdrop)
+        _paint_paper(easel, scene, rng)
+    else:
+        _paint_room(easel, scene, rng, shade, glow, amount)
+
+
+def _glow(easel: Easel, scene: Scene) -> Field:
+    """Return the light's fall-off over the picture, with mean 0 so that the asked colour stays the average one."""
+    cx = {"left": 0.08, "right": 0.92}.get(scene.light, 0.5) * easel.width
+    cy = {"top": -0.05, "front": 0.45}.get(scene.light, 0.22) * easel.height
+    reach = 0.62 * max(easel.width, easel.height * 0.9)
+    glow = np.exp(
+        -(((easel.x - cx) / reach) ** 2 + ((easel.y - cy) / (0.85 * max(easel.height, easel.width * 0.5))) ** 2)
+    )
+    centred: Field = glow - float(glow.mean())
+    return centred
+
+
+def _calibrate(easel: Easel, colour: RGB, region: Field) -> None:
+    """Shift the region's colours until their mean is the asked one; twice, for what the first shift clips."""
+    total = float(region.sum())
+    if total < 1:
+        return
+    for _ in range(3):
+        mean = (np.clip(easel.canvas, 0, 1) * region[..., None]).sum((0, 1)) / total
+        # The whole canvas moves, not the region alone: its edge would show.
+        easel.canvas += np.asarray(colour, np.float32) / 255 - mean
+    np.clip(easel.canvas, 0, 1, out=easel.canvas)
+
+
+def _paint_gradient(easel: Easel, scene: Scene, shade: Field, amount: Field | float) -> None:
+    across, down = easel.x / easel.width, easel.y / easel.height
+    t = {"vertical": down + 0 * across, "horizontal": across + 0 * down}.get(scene.gradient, 0.5 * (across + down))
+    first, last = (lit(c, 1 + 0.4 * (shade - 1), easel.tint, 0.5 * amount) for c in (scene.backdrop, scene.second))
+    easel.canvas += first + (last - first) * ease(t * 1.1 - 0.05)[..., None]
+    easel.backdrop *= 1 - ease(t * 2)
+
+
+def _paint_room(
+    easel: Easel, scene: Scene, rng: random.Random, shade: Field, glow: Field, amount: Field | float
+) -> None:
+    """Paint a wall that meets a floor: by a sweep, or at a line where the floor has a colour of its own."""
+    h, u, horizon = easel.height, easel.unit, scene.horizon * easel.height
+    lined = scene.set in TWO_COLOURED
+    below = cover(horizon - easel.y + 0 * easel.x)
+    _paint_material(easel, scene, rng)
+    easel.backdrop *= 1 - (below if lined else ease((easel.y - horizon + 0.12 * h) / (0.1 * h)))
+    _calibrate(easel, scene.backdrop, easel.backdrop)
+    _paint_wall(easel, scene, rng, 1 - below)
+    front = np.clip((easel.y - horizon) / max(h - horizon, 1), 0, 1)
+    if lined:
+        floor = lit(scene.second, shade + 0.05 - 0.1 * front, easel.tint, amount)
+        easel.blend(floor, below)
+        # The wall darkens a little towards the floor, the floor towards the wall: the corner catches less light.
+        easel.darken(0.16 * np.exp(-np.abs(easel.y - horizon) / (0.035 * u)) * (1 - 0.85 * easel.calm) + 0 * easel.x)
+        return
+    # A seamless sweep: the wall curves into a floor that catches a little more light.
+    bend = ease((easel.y - horizon + 0.1 * h) / (0.2 * h))
+    sink = np.exp(-(((easel.y - horizon) / (0.09 * h)) ** 2))
+    easel.darken((0.07 * sink + 0 * easel.x) * (1.4 if scene.mood in ("night", "dramatic") else 1.0))
+    easel.lighten(0.07 * bend * (1 - 0.5 * front) * (0.6 + 0.9 * np.clip(glow + 0.2, 0, 1)))
+
+
+# Materials: each multiplies or tints what is there; `strength` (H, W) is 0 where the scene is to be calm.
+
+
+def _paint_material(easel: Easel, scene: Scene, rng: random.Random) -> None:
+    painter = _MATERIALS.get(scene.set)
+    if painter is not None:
+        painter(easel, scene, random.Random(rng.getrandbits(32)), 1 - 0.96 * easel.calm)
+
+
+def _wood(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
+    u, upright = easel.unit, rng.random() < 0.5
+    along, across = (easel.y, easel.x) if upright else (easel.x, easel.y)
+    plank = rng.uniform(0.12, 0.24) * u
+    index = across / plank + rng.random()
+    number = np.floor(index)
+    tone = np.sin(number * 12.9898 + rng.uniform(0, 9)) * 0.045
+    cells = (rng.uniform(34, 50), 2.2) if upright else (2.2, rng.uniform(34, 50))
+    fine = noise(easel, rng, *cells) - 0.5
+    broad = noise(easel, rng, 7 if upright else 1.2, 1.2 if upright else 7) - 0.5
+    rings = np.sin(index * 16 + 7 * broad + along / u * 1.3 + 5 * np.sin(number * 7.1)) * 0.03
+    seam = np.abs(index - number - 0.5)
+    gap = ease((seam - 0.5 + 0.012 * u / plank * 0.6) / (0.004 * u / plank + 1.2 / plank))
+    easel.canvas *= (1 + (0.1 * fine + tone + rings - 0.34 * gap) * strength)[..., None]
+
+
+def _marble(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
+    cloud = noise(easel, rng, 2, 2) - 0.5
+    vein = np.zeros_like(cloud)
+    for cells, width, amount in ((1.6, 0.018, 1.0), (2.6, 0.02, 0.55), (4.5, 0.03, 0.3)):
+        bent = noise(easel, rng, cells, cells) + 0.16 * (noise(easel, rng, cells * 4, cells * 4) - 0.5) + 0.12 * cloud
+        where = ease((noise(easel, rng, 1.5, 1.5) - 0.3) / 0.4)
+        vein = np.maximum(vein, amount * where * bump(bent, 0.5, width))
+    light = sum(scene.backdrop) > 300
+    ink = np.asarray(scene.backdrop, np.float32) / 255
+    ink = ink * 0.62 if light else ink + (1 - ink) * 0.42
+    easel.canvas *= (1 + (0.12 * cloud) * strength)[..., None]
+    easel.blend(tuple(ink.tolist()), np.clip((0.75 * vein) * strength, 0, 1))
+
+
+def _terrazzo(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
+    base = np.asarray(scene.backdrop, np.float32)
+    second = np.asarray(scene.second, np.float32)
+    inks = [base + (second - base) * 0.55, base * 0.68, base + (255 - base) * 0.5, base + (second * 0.6 - base) * 0.4]
+    w, h, u = easel.width * 2, easel.height * 2, easel.unit * 2
+    chips, shape = Image.new("RGB", (w, h)), Image.new("L", (w, h))
+    tint, mask = ImageDraw.Draw(chips), ImageDraw.Draw(shape)
+    for _ in range(round(95 * (w * h) / (u * u))):
+        cx, cy, size = rng.random() * w, rng.random() * h, u * rng.choice([0.008, 0.013, 0.013, 0.02, 0.03])
+        turn, corners = rng.uniform(0, 6.28), rng.randint(4, 6)
+        points = []
+        for corner in range(corners):
+            angle, reach = turn + corner * 6.283 / corners, size * rng.uniform(0.6, 1.15)
+            points.append((cx + reach * float(np.cos(angle)), cy + reach * float(np.sin(angle))))
+        tint.polygon(points, tuple(int(c) for c in rng.choice(inks)))
+        mask.polygon(points, 255)
+    # The colours spread beyond their chips before both shrink, so that no black gets into the edges.
+    size = (easel.width, easel.height)
+    cover_ = np.asarray(shape.resize(size, Image.Resampling.BOX), np.float32) / 255
+    colour = (
+        np.asarray(chips.resize(size, Image.Resampling.BOX), np.float32) / 255 / np.maximum(cover_, 0.02)[..., None]
+    )
+    easel.blend(np.clip(colour, 0, 1), 0.7 * cover_ * strength)
+
+
+def _fabric(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
+    lean = rng.uniform(0.3, 1.2) * rng.choice([-1, 1])
+    bent = noise(easel, rng, 2, 2) + 0.4 * noise(easel, rng, 4, 4)
+    folds = np.sin((easel.x + lean * easel.y) / easel.unit * rng.uniform(5, 8) + 6 * bent)
+    weave = np.sin(easel.x / easel.unit * 400) * np.sin(easel.y / easel.unit * 400) if easel.unit >= 384 else 0.0
+    easel.canvas *= (1 + (0.075 * folds * (0.4 + noise(easel, rng, 2, 2)) + 0.02 * weave) * strength)[..., None]
+
+
+def _plaster(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
+    height = noise(easel, rng, 3, 3) + 0.5 * noise(easel, rng, 9, 7) + 0.3 * noise(easel, rng, 22, 16)
+    slope = np.zeros_like(height)
+    slope[:, 1:] = np.diff(height, axis=1) * easel.unit / 192 * (1 if easel.direction <= 0 else -1)
+    trowel = noise(easel, rng, 5, 26) - 0.5
+    easel.canvas *= (1 + (0.9 * slope + 0.05 * (height - 0.9) + 0.06 * trowel) * strength)[..., None]
+
+
+_MATERIALS: dict[str, Callable[[Easel, Scene, random.Random, Field], None]] = {
+    "wood": _wood,
+    "marble": _marble,
+    "terrazzo": _terrazzo,
+    "fabric": _fabric,
+    "plaster": _plaster,
+}
+
+
+# What a wall holds: arch, disc, niche, curtain, window light.
+
+
+def _paint_wall(easel: Easel, scene: Scene, rng: random.Random, above: Field) -> None:
+    if scene.set in ("arch", "disc", "niche"):
+        _paint_opening(easel, scene, rng, above)
+    elif scene.set == "curtain":
+        folds = rng.uniform(6, 12) * (easel.width / easel.unit) ** 0.6
+        phase, across = rng.uniform(0, 6), easel.x / easel.width
+        wave = np.sin(across * folds * 6.283 + phase + 0.8 * np.sin(across * folds * 2.1))
+        easel.darken(np.clip(0.1 - 0.1 * wave, 0, 1) * (above * (1 - 0.94 * easel.calm)))
+    elif scene.set == "window":
+        light = _window(easel, scene, rng) * above * (1 - easel.calm)
+        easel.canvas += (np.minimum(easel.canvas * 1.22 + 0.09, 1) - easel.canvas) * (0.75 * light)[..., None]
+        easel.backdrop *= 1 - ease(light * 3)
+
+
+def _paint_opening(easel: Easel, scene: Scene, rng: random.Random, above: Field) -> None:
+    """Paint an arch or a disc on the wall, or a niche in it, in the second colour, with the shadow of its edge."""
+    h, u, cx, horizon = easel.height, easel.unit, scene.centre * easel.width, scene.horizon * easel.height
+    half = rng.uniform(0.22, 0.3) * u
+    top = (rng.uniform(0.08, 0.2) if scene.empty != "top" else 0.45) * h
+    middle = max(horizon - rng.uniform(0.1, 0.2) * u, top + half)
+    rounding = half if scene.set == "arch" or rng.random() < 0.5 else 0.06 * u
+
+    def shape(dx: float, dy: float) -> Field:
+        x, y = np.abs(easel.x - cx - dx), easel.y - dy
+        if scene.set == "disc":
+            return np.hypot(x, y - middle) - half
+        corner = np.hypot(np.maximum(x - half + rounding, 0), np.maximum(top + rounding - y, 0)) - rounding
+        return np.maximum(np.where(y < top + rounding, corner, x - half), -u)
+
+    inside = cover(shape(0, 0)) * above
+    down = np.clip((easel.y - top) / max(horizon - top, 1), 0, 1)
+    fall = 1.05 - 0.1 * down if scene.set != "niche" else 0.86 + 0.12 * down
+    easel.blend(lit(scene.second, fall + 0 * easel.x, easel.tint, 0.1), inside)
+    lean = easel.direction or 0.4
+    if scene.set == "niche":  # deep: the edge towards the light and the head throw soft shadow into it
+        shade = ease(shape(-lean * 0.1 * u, 0.1 * u) / (0.1 * u) + 0.25)
+        easel.darken(0.32 * shade * inside)
+        lip = np.clip(1 - np.abs(shape(0, 0) + 0.004 * u) / (0.006 * u + 0.5), 0, 1) * above
+        easel.lighten(0.22 * lip * ease(0.5 + (easel.x - cx) * lean / half))
+    else:
+        depth = 0.028 * u
+        easel.darken(0.2 * np.clip(shape(-lean * depth, depth * 0.8) / (0.02 * u), 0, 1) * inside)
+    easel.backdrop *= 1 - ease((0.02 * u - shape(0, 0)) / (0.02 * u) + 0) * above
+
+
+def _window(easel: Easel, scene: Scene, rng: random.Random) -> Field:
+    """Return the light of a window's panes on the wall, 0 … 1."""
+    u, direction = easel.unit, easel.direction or 0.4
+    skew, blur, pane = -direction * rng.uniform(0.25, 0.5), rng.uniform(0.012, 0.03) * u, rng.uniform(0.13, 0.2) * u
+    left = scene.centre * easel.width - rng.uniform(0.25, 0.4) * u
+    top = (0.08 if scene.empty != "top" else 0.38) * easel.height
+    along = easel.x - left + skew * (easel.y - top)
+    down = easel.y - top - 0.15 * along * direction
+    light = np.zeros((easel.height, easel.width), np.float32)
+    for column in range(rng.choice([2, 3])):
+        for row in range(rng.choice([2, 3])):
+            light += (
+                ease((along - column * pane * 1.12) / blur + 0.5)
+                * ease((column * pane * 1.12 + pane - along) / blur + 0.5)
+                * ease((down - row * pane * 1.12) / blur + 0.5)
+                * ease((row * pane * 1.12 + pane - down) / blur + 0.5)
+            )
+    return np.clip(light, 0, 1)
+
+
+def _paint_bokeh(easel: Easel, scene: Scene, rng: random.Random) -> None:
+    """Paint out-of-focus lights: many, faint, overlapping, brighter at the rim as a lens draws them."""
+    colour = np.asarray(scene.second, np.float32) / 255
+    still = 1 - easel.calm
+    for index in range(rng.randint(14, 26)):
+        radius = easel.unit * (rng.uniform(0.03, 0.08) if index % 3 else rng.uniform(0.08, 0.15))
+        cx, cy = rng.random() * easel.width, rng.uniform(-0.05, 0.8) * easel.height
+        reach = int(radius * 1.3 + 2)
+        x0, x1 = max(0, int(cx) - reach), min(easel.width, int(cx) + reach)
+        y0, y1 = max(0, int(cy) - reach), min(easel.height, int(cy) + reach)
+        opacity = rng.uniform(0.08, 0.3)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        distance = np.hypot(easel.x[:, x0:x1] - cx, easel.y[y0:y1] - cy) - radius
+        disc = ease(0.5 - distance / (radius * 0.3)) * (0.78 + 0.22 * np.clip(1 + distance / radius, 0, 1))
+        mask = opacity * disc * (still if still.size == 1 else still[y0:y1, x0:x1])
+        part = easel.canvas[y0:y1, x0:x1]
+        part += (0.6 * colour + 0.4 - part) * mask[..., None]
+    easel.darken(0.1 * np.clip(easel.y / easel.height - 0.6, 0, 1) * np.ones_like(easel.x))
+
+
+def _paint_paper(easel: Easel, scene: Scene, rng: random.Random) -> None:
+    """Paint waves of cut paper, one above another, each with the shadow it throws on the one behind."""
+    layers = rng.randint(2, 4)
+    first, last = np.asarray(scene.backdrop, np.float32) / 255, np.asarray(scene.second, np.float32) / 255
+    light = 1 + 0.08 * (0.5 - easel.x / easel.width) * (-easel.direction)
+    for index in range(layers):
+        level = easel.height * (scene.horizon + 0.02 + (1 - scene.horizon) * 0.8 * index / layers)
+        height, length = easel.unit * rng.uniform(0.02, 0.07), easel.unit * rng.uniform(0.35, 0.8)
+        edge = level + height * np.sin(easel.x / length * 6.283 + rng.uniform(0, 6.28))
+        distance = edge - easel.y
+        easel.darken(0.24 * np.exp(-np.clip(distance, 0, None) / (0.03 * easel.unit)) * (distance > -1))
+        sheet = cover(distance)
+        easel.blend((first + (last - first) * (index + 1) / layers) * light[..., None], sheet)
+        easel.backdrop *= 1 - sheet
+    easel.backdrop *= easel.y < easel.height * scene.horizon - 0.12 * easel.unit
+
+
+def _paint_pattern(easel: Easel, scene: Scene, rng: random.Random) -> None:
+    """Lay large calm shapes, a little off the backdrop's colour, where no figures will stand."""
+    u, w, h = easel.unit, easel.width, easel.height
+    base, second = np.asarray(scene.backdrop, np.float32) / 255, np.asarray(scene.second, np.float32) / 255
+    ink, still = base + (second - base) * rng.uniform(0.16, 0.3), 1 - 0.97 * easel.calm
+    mask = np.zeros((h, w), np.float32)
+    if scene.pattern == "bands":
+        turn, wide = rng.choice([0.0, 0.5, 1.57]), rng.uniform(0.12, 0.3) * u
+        along = easel.x * np.cos(turn) + easel.y * np.sin(turn)
+        number = np.floor(along / wide + rng.random())
+        mask = mask + (np.sin(number * 2.4) * 0.5 + 0.5)
+    elif scene.pattern == "circles":
+        for _ in range(rng.randint(3, 6)):
+            corner = rng.choice([(0, 0), (0, 1), (1, 0), (1, 1)])
+            cx, cy = (corner[0] + rng.uniform(-0.12, 0.12)) * w, (corner[1] + rng.uniform(-0.12, 0.12)) * h
+            mask += 0.4 * cover(np.hypot(easel.x - cx, easel.y - cy) - rng.uniform(0.2, 0.5) * u)
+    elif scene.pattern == "tiles":
+        pitch = rng.uniform(0.1, 0.18) * u
+        x, y = easel.x / pitch, easel.y / pitch
+        side = np.maximum(np.abs(x % 1 - 0.5), np.abs(y % 1 - 0.5))
+        tone = np.sin(np.floor(x) * 12.99 + np.floor(y) * 78.2) * 0.5 + 0.5
+        mask = cover((side - 0.42) * pitch) * tone * ease(np.hypot(x * pitch - w / 2, y * pitch - h / 2) / (0.7 * u))
+    elif scene.pattern == "waves":
+        for index in range(rng.randint(2, 4)):
+            level = h * (0.62 + 0.12 * index) + u * 0.05 * np.sin(easel.x / u * rng.uniform(2, 5) + rng.uniform(0, 6))
+            mask = mask + 0.35 * cover(level - easel.y)
+    elif scene.pattern == "frame":
+        border, corner = rng.uniform(0.05, 0.09) * u, rng.uniform(0.03, 0.08) * u
+        dx, dy = (
+            (np.abs(easel.x - w / 2) - w / 2 + border + corner),
+            (np.abs(easel.y - h / 2) - h / 2 + border + corner),
+        )
+        panel = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - corner
+        mask = 1 - cover(panel)
+        easel.darken(0.05 * bump(np.maximum(panel, 0), 0, 0.03 * u) * still)
+    blurred = Image.fromarray((np.clip(mask, 0, 1) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.003 * u))
+    easel.blend(tuple(ink.tolist()), np.asarray(blurred, np.float32) / 255 * still)
