@@ -126,7 +126,9 @@ _SETS_OF: dict[Kind, dict[str, int]] = {
     "infographic": {"seamless": 100},
 }
 _FLOORLESS = ("gradient", "bokeh", "paper")  # no floor to mirror anything
-_LINED = ("two-tone", "wood", "marble", "terrazzo")  # a line where wall and floor meet
+# What would cross the empty side, or be cut by it.
+_CROSSED = (("paper", "bottom"), ("window", "top"), ("bokeh", "top"), ("bokeh", "bottom"))
+_LINED = ("two-tone", "wood", "marble", "terrazzo", "arch", "niche")  # a line where wall and floor meet
 
 
 def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) -> Scene:
@@ -137,8 +139,11 @@ def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) 
     if set_ == "bokeh" and rng.random() < 0.5 or set_ == "paper" or set_ in ("niche", "arch") and stand == "archway":
         stand = "none"
     empty = _draw_empty(rng, aspect, kind)
-    if empty == "bottom" and set_ == "paper":
+    pattern = rng.choice(PATTERNS[1:]) if kind == "infographic" else "none"
+    if (set_, empty) in _CROSSED:
         set_ = "seamless"
+    if pattern in ("bands", "frame"):
+        empty = "none"
     camera = rng.choices(CAMERAS[:3], (60, 30, 10))[0] if kind != "flat-lay" else "top down"
     flat_on = kind in ("flat-lay", "infographic")
     horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}.get(camera, 1.0) + rng.uniform(-0.05, 0.05)
@@ -160,7 +165,12 @@ def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) 
     decor = "none"
     if kind in ("studio", "floor") and not spheres:
         decor = rng.choices(DECORS, (68, 8, 7, 5, 6, 6) if kind == "studio" else (88, 12, 0, 0, 0, 0))[0]
-        decor = "none" if decor == "leaf shadow" and set_ in (*_FLOORLESS, "window", "curtain") else decor
+        decor = (
+            "none"
+            if decor == "leaf shadow"
+            and (set_ in (*_FLOORLESS, "window", "curtain") or empty not in ("none", "bottom"))
+            else decor
+        )
     return Scene(
         seed=rng.getrandbits(32),
         aspect=aspect,
@@ -183,7 +193,7 @@ def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) 
         reflection=rng.uniform(*mirror),
         floor=floor,
         decor=decor,
-        pattern=rng.choice(PATTERNS[1:]) if kind == "infographic" else "none",
+        pattern=pattern,
     )
 
 
@@ -205,15 +215,21 @@ def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], packa
     bare = scene.decor in ("none", "leaf shadow")
     if scene.stand == "none" and bare and rng.random() < 0.2:
         return _add_row(rng, scene, main, cut_outs)
-    if bare and rng.random() < 0.25 and scene.empty in ("none", "left", "right"):
-        side = rng.choice([-1, 1]) if scene.empty == "none" else (1 if scene.empty == "left" else -1)
-        away = scene.centre + side * (max(stand_width(scene), 0.17) + 0.13) * _units(scene.aspect)[0]
-        if 0.1 < away < 0.9:
-            on_floor = replace(scene, stand="none", ground=min(0.95, scene.ground + 0.04))
-            return replace(
-                scene, extra=_place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.2, 0.27), away, rng)
-            )
-    return scene
+    return replace(scene, extra=draw_extra(rng, scene, cut_outs)) if bare and rng.random() < 0.25 else scene
+
+
+def draw_extra(rng: random.Random, scene: Scene, cut_outs: list[CutOut]) -> Placed | None:
+    """Place a smaller product beside the main one, on the side that is not empty; None where there is no room."""
+    if scene.empty not in ("none", "left", "right") or decor_place(scene) is not None or scene.props:
+        return None
+    side = rng.choice([-1, 1]) if scene.empty == "none" else (1 if scene.empty == "left" else -1)
+    unit = _units(scene.aspect)[0]
+    held = (scene.main.box[2] - scene.main.box[0]) / 2 if scene.main is not None else 0.0
+    away = scene.centre + side * (max(stand_width(scene) * unit, held, 0.17 * unit) + 0.13 * unit)
+    if not 0.1 < away < 0.9:
+        return None
+    on_floor = replace(scene, stand="none", ground=min(0.95, scene.ground + 0.04))
+    return _place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.2, 0.27), away, rng)
 
 
 def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutOut]) -> Scene:
@@ -255,7 +271,7 @@ def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], pac
         held = count // rows + (row < count % rows)
         for column in range(held):
             cell = min(wide / held, high / rows)
-            size = cell * (rng.uniform(0.66, 0.84) if knolled else rng.uniform(0.6, 0.9))
+            size = cell * (rng.uniform(0.76, 0.9) if knolled else rng.uniform(0.68, 0.95))
             identity = draw_identity(rng, cut_outs, package_share)
             angle = 0.0 if knolled else rng.uniform(-15, 15)
             across, down = (extent * size for extent in _turned_shape(identity, angle))
@@ -349,9 +365,8 @@ def decor_place(scene: Scene) -> tuple[float, float, float] | None:
     rng = random.Random(scene.seed + 5)
     side = {"left": 1, "right": -1}.get(scene.empty) or rng.choice([-1, 1])
     size = rng.uniform(0.05, 0.085)
-    held = scene.main.box[2] - scene.main.box[0] if scene.main else 0.0
     unit = _units(scene.aspect)[0]
-    away = max(stand_width(scene) * unit, held / 2) + (1.9 * size + 0.01) * unit
+    away = (max(stand_width(scene), 0.2 if scene.kind == "studio" else 0.0) + 1.9 * size + 0.01) * unit
     x = scene.centre + side * away
     if not 1.9 * size * unit < x < 1 - 1.9 * size * unit:
         return None

@@ -60,7 +60,7 @@ class Easel:
         if scene.empty_box is None:
             return np.zeros((1, 1), np.float32)
         left, top, right, bottom = scene.empty_box
-        soft = 0.14 * self.unit
+        soft = 0.32 * self.unit
         across = ease((self.x - left * self.width) / soft + 1) if left > 0 else 1 + 0 * self.x
         across = across * (ease((right * self.width - self.x) / soft + 1) if right < 1 else 1)
         down = ease((self.y - top * self.height) / soft + 1) if top > 0 else 1 + 0 * self.y
@@ -119,10 +119,14 @@ def soft_ellipse(easel: Easel, cx: float, cy: float, rx: float, ry: float) -> Fi
 
 
 def noise(easel: Easel, rng: random.Random, across: float, down: float) -> Field:
-    """Return smooth noise in 0 … 1, (H, W), with this many cells to the picture's shorter side; alike at any size."""
-    columns = max(2, round(across * easel.width / easel.unit)) + 1
-    rows = max(2, round(down * easel.height / easel.unit)) + 1
-    grid = np.random.default_rng(rng.getrandbits(32)).random((rows, columns), dtype=np.float32)
+    """Return smooth noise around 0.5, (H, W), with this many cells to the picture's shorter side; alike at any size."""
+    columns = max(6, round(3 * across * easel.width / easel.unit))
+    rows = max(6, round(3 * down * easel.height / easel.unit))
+    grid = np.random.default_rng(rng.getrandbits(32)).standard_normal((rows, columns), dtype=np.float32)
+    for _ in range(3):  # white noise blurred alike in all directions: a coarse grid enlarged would show as squares
+        for axis in (0, 1):
+            grid = 0.5 * grid + 0.25 * (np.roll(grid, 1, axis) + np.roll(grid, -1, axis))
+    grid = 0.5 + 0.2 * grid / float(grid.std())
     return np.asarray(Image.fromarray(grid).resize((easel.width, easel.height), Image.Resampling.BICUBIC))
 
 
@@ -131,7 +135,7 @@ def lit(colour: RGB | Field, shade: Field, tint: tuple[float, float, float], amo
     base = np.asarray(colour, np.float32) / 255 if isinstance(colour, tuple) else colour
     light = np.asarray(tint, np.float32)
     # The bend at 1 is rounded: a sharp one would show as a line across the wall.
-    bend = np.sqrt((shade - 1) ** 2 + 0.09**2) - 0.09
+    bend = np.sqrt((shade - 1) ** 2 + 0.2**2) - 0.2
     up, down = np.clip(0.5 * (shade - 1 + bend), 0, 1)[..., None], np.clip(0.5 * (1 - shade + bend), 0, 1)[..., None]
     dark = base * (1 - down)
     bright = dark + (0.5 * light + 0.5 * np.minimum(base * 1.6 + 0.1, 1) - dark) * up * 0.9

@@ -43,8 +43,14 @@ def paint(scene: Scene, width: int, height: int) -> Picture:
         paint_leaf_shadow(easel, scene)
     surface = paint_stand(easel, scene)
     paint_decor(easel, scene)
-    for placed in reversed(scene.objects):
-        _paint_product(easel, scene, placed, surface if placed is scene.main else None)
+    # The nearest last; every shadow before any product, so that what one is given or loses leaves the others as they are.
+    placed = sorted(scene.objects, key=lambda it: scene.ground if it is scene.main else it.box[3])
+    patches = [_patch(easel, scene, it) for it in placed]
+    for it, patch in zip(placed, patches, strict=True):
+        _paint_shadow(easel, scene, patch, surface if it is scene.main else None)
+    for it, patch in zip(placed, patches, strict=True):
+        on_floor = scene.kind != "flat-lay" and (it is not scene.main or surface is None)
+        _lay(easel, patch, on_floor)
     reflect(easel, scene)
     pixels = (np.clip(easel.canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
     return Picture(pixels, np.clip(easel.weight, 0, 1), np.clip(easel.backdrop, 0, 1))
@@ -59,21 +65,33 @@ def _paint_part(scene: Scene, crop: tuple[float, float, float, float], width: in
     return Picture(whole.pixels[rows, columns], whole.weight[rows, columns], whole.backdrop[rows, columns])
 
 
-def _paint_product(easel: Easel, scene: Scene, placed: Placed, surface: Field | None) -> None:
+@dataclass(frozen=True)
+class _Patch:
+    """A product as the scene lights it, (h, w, 4) in 0 … 1, and where its corner lies."""
+
+    rgba: Field
+    x: int
+    y: int
+
+
+def _patch(easel: Easel, scene: Scene, placed: Placed) -> _Patch:
     left, top, right, bottom = (v * s for v, s in zip(placed.box, (easel.width, easel.height) * 2, strict=True))
-    width, height = max(2, round(right - left)), max(2, round(bottom - top))
-    picture = _turned(placed, width, height)
+    picture = _turned(placed, max(2, round(right - left)), max(2, round(bottom - top)))
     x = round((left + right) / 2 - picture.width / 2)
     y = round(bottom) - picture.height if scene.kind != "flat-lay" else round((top + bottom) / 2 - picture.height / 2)
     rgba = np.asarray(picture, np.float32) / 255
-    if scene.kind == "flat-lay":
-        drop_shadow(easel, scene, rgba[..., 3], x, y)
-    else:
-        product_shadow(easel, scene, rgba[..., 3], x, y, surface)
-    rgba[..., :3] *= _light(easel, scene, rgba.shape[1], rgba.shape[0])
+    rgba[..., :3] *= _light(easel, scene, picture.width, picture.height)
     if scene.rim:
         rim_light(rgba, easel.direction, easel.unit)
-    _lay(easel, np.clip(rgba, 0, 1), x, y, float(y + picture.height), surface is None and scene.kind != "flat-lay")
+    return _Patch(np.clip(rgba, 0, 1), x, y)
+
+
+def _paint_shadow(easel: Easel, scene: Scene, patch: _Patch, surface: Field | None) -> None:
+    alpha = patch.rgba[..., 3]
+    if scene.kind == "flat-lay":
+        drop_shadow(easel, scene, alpha, patch.x, patch.y)
+    else:
+        product_shadow(easel, scene, alpha, patch.x, patch.y, surface)
 
 
 def _turned(placed: Placed, width: int, height: int) -> Image.Image:
@@ -101,16 +119,16 @@ def _light(easel: Easel, scene: Scene, width: int, height: int) -> Field:
     return ((1.01 + across - foot) * _EXPOSURE.get(scene.mood, 1.0))[..., None] * tint
 
 
-def _lay(easel: Easel, rgba: Field, x: int, y: int, base: float, on_floor: bool) -> None:
-    height, width = rgba.shape[:2]
+def _lay(easel: Easel, patch: _Patch, on_floor: bool) -> None:
+    (height, width), x, y = patch.rgba.shape[:2], patch.x, patch.y
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + width, easel.width), min(y + height, easel.height)
     if x1 <= x0 or y1 <= y0:
         return
-    part = rgba[y0 - y : y1 - y, x0 - x : x1 - x]
+    part = patch.rgba[y0 - y : y1 - y, x0 - x : x1 - x]
     region = easel.canvas[y0:y1, x0:x1]
     region += (part[..., :3] - region) * part[..., 3:]
     mask = np.zeros((easel.height, easel.width), np.float32)
     mask[y0:y1, x0:x1] = part[..., 3]
     easel.claim(mask)
     if on_floor:
-        easel.standing.append((mask, base))
+        easel.standing.append((mask, float(y + height)))

@@ -26,7 +26,7 @@ _REFUSED = re.compile(
     r"men's|women's|people's|sign|button|symbol|arrow|flag|mark|square|zodiac|clock face|o’clock|o'clock|thirty|"
     r"fencer|skier|snowboarder|golfing|surfing|rowing|swimming|biking|juggling|lotus|bathing|weights|wrestling|"
     r"handball|cartwheeling|polo|bust|silhouette|map|moon|globe|night|sunrise|sunset|dusk|milky|stars|foggy|city|"
-    r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount)\b"
+    r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount|with slash|restroom)\b"
 )
 _GROUPS = ("Objects", "Food & Drink", "Animals & Nature", "Activities", "Travel & Places")
 

@@ -24,7 +24,9 @@ def paint_set(easel: Easel, scene: Scene) -> None:
     strength = STRENGTH[scene.mood] * rng.uniform(0.8, 1.2)
     glow = _glow(easel, scene)
     shade = 1 + 1.5 * strength * glow
-    amount = (0.5 / (1 + np.exp(-6 * glow)))[..., None] if scene.mood not in ("neutral", "dramatic", "bright") else 0.0
+    amount = (
+        (0.5 / (1 + np.exp(-1.5 * glow)))[..., None] if scene.mood not in ("neutral", "dramatic", "bright") else 0.0
+    )
     if scene.set == "gradient":
         _paint_gradient(easel, scene, shade, amount)
         return
@@ -82,7 +84,7 @@ def _paint_room(
 ) -> None:
     """Paint a wall that meets a floor: by a sweep, or at a line where the floor has a colour of its own."""
     h, u, horizon = easel.height, easel.unit, scene.horizon * easel.height
-    lined = scene.set in TWO_COLOURED
+    lined = scene.set in (*TWO_COLOURED, "arch", "niche")
     below = cover(horizon - easel.y + 0 * easel.x)
     _paint_material(easel, scene, rng)
     easel.backdrop *= 1 - (below if lined else ease((easel.y - horizon + 0.12 * h) / (0.1 * h)))
@@ -90,15 +92,16 @@ def _paint_room(
     _paint_wall(easel, scene, rng, 1 - below)
     front = np.clip((easel.y - horizon) / max(h - horizon, 1), 0, 1)
     if lined:
-        floor = lit(scene.second, shade + 0.05 - 0.1 * front, easel.tint, amount)
+        ground = scene.second if scene.set in TWO_COLOURED else scene.backdrop
+        floor = lit(ground, shade + 0.05 - 0.1 * front, easel.tint, amount)
         easel.blend(floor, below)
         # The wall darkens a little towards the floor, the floor towards the wall: the corner catches less light.
-        easel.darken(0.16 * np.exp(-np.abs(easel.y - horizon) / (0.035 * u)) * (1 - 0.85 * easel.calm) + 0 * easel.x)
+        easel.darken(0.16 * np.exp(-np.abs(easel.y - horizon) / (0.035 * u)) + 0 * easel.x)
         return
     # A seamless sweep: the wall curves into a floor that catches a little more light.
     bend = ease((easel.y - horizon + 0.1 * h) / (0.2 * h))
-    sink = np.exp(-(((easel.y - horizon) / (0.09 * h)) ** 2))
-    easel.darken((0.07 * sink + 0 * easel.x) * (1.4 if scene.mood in ("night", "dramatic") else 1.0))
+    sink = np.exp(-(((easel.y - horizon) / (0.11 * h)) ** 2))
+    easel.darken((0.05 * sink + 0 * easel.x) * (1.4 if scene.mood in ("night", "dramatic") else 1.0))
     easel.lighten(0.07 * bend * (1 - 0.5 * front) * (0.6 + 0.9 * np.clip(glow + 0.2, 0, 1)))
 
 
@@ -130,9 +133,9 @@ def _wood(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> No
 def _marble(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
     cloud = noise(easel, rng, 2, 2) - 0.5
     vein = np.zeros_like(cloud)
-    for cells, width, amount in ((1.6, 0.018, 1.0), (2.6, 0.02, 0.55), (4.5, 0.03, 0.3)):
-        bent = noise(easel, rng, cells, cells) + 0.16 * (noise(easel, rng, cells * 4, cells * 4) - 0.5) + 0.12 * cloud
-        where = ease((noise(easel, rng, 1.5, 1.5) - 0.3) / 0.4)
+    for cells, width, amount in ((1.2, 0.012, 0.8), (2.0, 0.014, 0.4), (1.6, 0.07, 0.22)):
+        bent = noise(easel, rng, cells, cells) + 0.1 * (noise(easel, rng, cells * 5, cells * 5) - 0.5) + 0.12 * cloud
+        where = ease((noise(easel, rng, 1.2, 1.2) - 0.35) / 0.4)
         vein = np.maximum(vein, amount * where * bump(bent, 0.5, width))
     light = sum(scene.backdrop) > 300
     ink = np.asarray(scene.backdrop, np.float32) / 255
@@ -148,8 +151,8 @@ def _terrazzo(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -
     w, h, u = easel.width * 2, easel.height * 2, easel.unit * 2
     chips, shape = Image.new("RGB", (w, h)), Image.new("L", (w, h))
     tint, mask = ImageDraw.Draw(chips), ImageDraw.Draw(shape)
-    for _ in range(round(95 * (w * h) / (u * u))):
-        cx, cy, size = rng.random() * w, rng.random() * h, u * rng.choice([0.008, 0.013, 0.013, 0.02, 0.03])
+    for _ in range(round(190 * (w * h) / (u * u))):
+        cx, cy, size = rng.random() * w, rng.random() * h, u * rng.choice([0.006, 0.01, 0.01, 0.014, 0.022])
         turn, corners = rng.uniform(0, 6.28), rng.randint(4, 6)
         points = []
         for corner in range(corners):
@@ -179,7 +182,7 @@ def _plaster(easel: Easel, scene: Scene, rng: random.Random, strength: Field) ->
     slope = np.zeros_like(height)
     slope[:, 1:] = np.diff(height, axis=1) * easel.unit / 192 * (1 if easel.direction <= 0 else -1)
     trowel = noise(easel, rng, 5, 26) - 0.5
-    easel.canvas *= (1 + (0.9 * slope + 0.05 * (height - 0.9) + 0.06 * trowel) * strength)[..., None]
+    easel.canvas *= (1 + (0.5 * slope + 0.05 * (height - 0.9) + 0.05 * trowel) * strength)[..., None]
 
 
 _MATERIALS: dict[str, Callable[[Easel, Scene, random.Random, Field], None]] = {
@@ -248,8 +251,9 @@ def _window(easel: Easel, scene: Scene, rng: random.Random) -> Field:
     along = easel.x - left + skew * (easel.y - top)
     down = easel.y - top - 0.15 * along * direction
     light = np.zeros((easel.height, easel.width), np.float32)
-    for column in range(rng.choice([2, 3])):
-        for row in range(rng.choice([2, 3])):
+    columns, rows = rng.choice([2, 3]), rng.choice([2, 3])
+    for column in range(columns):
+        for row in range(rows):
             light += (
                 ease((along - column * pane * 1.12) / blur + 0.5)
                 * ease((column * pane * 1.12 + pane - along) / blur + 0.5)
@@ -304,7 +308,7 @@ def _paint_pattern(easel: Easel, scene: Scene, rng: random.Random) -> None:
     ink, still = base + (second - base) * rng.uniform(0.16, 0.3), 1 - 0.97 * easel.calm
     mask = np.zeros((h, w), np.float32)
     if scene.pattern == "bands":
-        turn, wide = rng.choice([0.0, 0.5, 1.57]), rng.uniform(0.12, 0.3) * u
+        turn, wide = rng.choice([0.0, 0.5, np.pi / 2]), rng.uniform(0.12, 0.3) * u
         along = easel.x * np.cos(turn) + easel.y * np.sin(turn)
         number = np.floor(along / wide + rng.random())
         mask = mask + (np.sin(number * 2.4) * 0.5 + 0.5)

@@ -125,14 +125,18 @@ def reflect(easel: Easel, scene: Scene) -> None:
         columns = np.flatnonzero(solid.any(0))
         if not len(columns):
             continue
-        rows = np.arange(easel.height)
+        rows = np.arange(easel.height, dtype=np.float32)
         lowest = easel.height - 1 - solid[::-1, columns].argmax(0)
-        foot = np.where(lowest > base - 0.06 * easel.unit, lowest, round(base))
-        first = max(int(foot.min()), 0)
+        # Where the foot ends between two rows: whole rows would mirror a round foot as a ragged one.
+        edge = lowest + np.clip(mask[np.minimum(lowest + 1, easel.height - 1), columns], 0, 1)
+        foot = np.where(lowest > base - 0.06 * easel.unit, edge, base)
+        first = int(max(foot.min(), 0))
         below = rows[first:, None] - foot[None, :]  # (rows, columns): how far under its foot
-        mirrored = np.clip(foot[None, :] - below + 1, 0, easel.height - 1)
-        seen = solid[mirrored, columns[None, :]] & (below > 0)
-        strength = scene.reflection * np.exp(-below / fade) * seen * bare[first:, columns] - 0.01
-        part = easel.canvas[first:, columns]
-        part += (source[mirrored, columns[None, :]] - part) * np.clip(strength, 0, 1)[..., None]
-        easel.canvas[first:, columns] = part
+        at = np.clip(foot[None, :] - below + 1, 0, easel.height - 1)
+        upper = np.minimum(at.astype(np.int64), easel.height - 2)
+        part = (at - upper)[..., None]
+        mirrored = source[upper, columns] * (1 - part) + source[upper + 1, columns] * part
+        seen = mask[upper, columns] * (1 - part[..., 0]) + mask[upper + 1, columns] * part[..., 0]
+        strength = scene.reflection * np.exp(-np.abs(below) / fade) * seen * (below > 0) * bare[first:, columns] - 0.01
+        region = easel.canvas[first:, columns]
+        easel.canvas[first:, columns] = region + (mirrored - region) * np.clip(strength, 0, 1)[..., None]

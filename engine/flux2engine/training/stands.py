@@ -92,7 +92,7 @@ class _Block:
     ) -> Field:
         easel, scene, depth = self.easel, self.scene, half * self.flat * deep
         if on_floor:
-            stand_shadow(easel, scene, cx, base - 0.4 * depth, half * 1.06, depth * 0.62, height)
+            stand_shadow(easel, scene, cx, base - 0.4 * depth, half * 1.06, max(depth * 0.62, 0.12 * half), height)
             easel.darken(0.3 * np.exp(-np.clip(self._away(cx, base, half), 0, None) / (0.008 * easel.unit)))
         top = base - height
         side, rise = np.abs(easel.x - cx) - half, np.maximum(top - easel.y, easel.y - base)
@@ -132,9 +132,7 @@ def _paint_stairs(block: _Block, cx: float, ground: float, wide: float, height: 
     top = np.zeros((1, 1), np.float32)
     for index in (2, 1, 0):
         half = wide * (1 - 0.05 * index)
-        painted = block.paint(
-            cx, ground - index * depth, half, height * (index + 1) / 3, index == 0 or index == 2, 0.55
-        )
+        painted = block.paint(cx, ground - index * depth, half, height * (index + 1) / 3, index == 0, 0.55)
         top = painted if index == 2 else top
     return top
 
@@ -239,6 +237,7 @@ def _paint_sphere(easel: Easel, scene: Scene, index: int, rng: random.Random) ->
     u, side = easel.unit, -1 if scene.empty == "right" or (scene.empty != "left" and index) else 1
     radius = rng.uniform(0.05, 0.1) * u
     cx = scene.centre * easel.width + side * rng.uniform(0.26, 0.34) * u * (1 + 0.45 * index)
+    cx = min(max(cx, 1.1 * radius), easel.width - 1.1 * radius)
     base = min(0.97, scene.ground + 0.05) * easel.height
     _paint_ball(easel, scene, cx, base, radius, radius, scene.stand_colour)
     easel.standing.append((cover(np.hypot(easel.x - cx, easel.y - base + radius) - radius), base))
