@@ -1,0 +1,53 @@
+"""Where an object was asked for, which of several references stands there: by colours and by the probe's features.
+
+Every candidate is set into the empty scene at that place, so that the set itself speaks for none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from flux2engine.training.data import Box, Placed, Scene
+from flux2engine.training.evaluation.bench import crop
+from flux2engine.training.evaluation.colour import Pixels, intersection
+from flux2engine.training.evaluation.probe import Probe
+from flux2engine.training.painting import paint
+from flux2engine.training.products import Identity, paint_identity
+
+
+def nearest(probe: Probe, picture: Pixels, scene: Scene, placed: Placed, candidates: Sequence[Identity]) -> int:
+    """Return the index of the candidate that is most like what stands in the object's box."""
+    side = picture.shape[0]
+    bare = paint(replace(scene, main=None, extra=None, props=()), side, side).pixels
+    shown = [set_in(bare, identity, placed) for identity in candidates]
+    boxes = [placed.box] * len(shown)
+    own, *others = probe.features([picture, *shown], [placed.box, *boxes])
+    alike = [
+        intersection(crop(picture, placed.box), crop(other, placed.box)) + float(own @ features)
+        for other, features in zip(shown, others, strict=True)
+    ]
+    return int(np.argmax(alike))
+
+
+def set_in(bare: Pixels, identity: Identity, placed: Placed) -> Pixels:
+    """Stand a product on the foot of the object's box, as large as the box allows."""
+    canvas = Image.fromarray(bare)
+    left, top, right, bottom = pixels_of(placed.box, canvas.width, canvas.height)
+    picture = paint_identity(identity, max(right - left, bottom - top, 1))
+    if placed.flipped:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scale = min((right - left) / picture.width, (bottom - top) / picture.height, 1.0)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    picture = picture.convert("RGBa").resize(size, Image.Resampling.BILINEAR).convert("RGBA")
+    canvas.paste(picture, (round((left + right - size[0]) / 2), bottom - size[1]), picture)
+    return np.asarray(canvas)
+
+
+def pixels_of(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return a box in whole pixels."""
+    left, top, right, bottom = box
+    return round(left * width), round(top * height), round(right * width), round(bottom * height)
