@@ -60,7 +60,7 @@ def open_bench(
     model: Path, weights: str, folder: Path, prompts: int = 50, side: int = 128, steps: int | None = None
 ) -> Bench:
     """Lay out a model and the first `prompts` cases, one per held-out product; `folder` takes cut-outs."""
-    cases = read_cases(SHIPPED, folder)
+    cases = read_cases(SHIPPED, folder, min(prompts, 50))
     return Bench(load(model, weights), cases, model, side=side, samples=min(prompts, 50), steps=steps)
 
 

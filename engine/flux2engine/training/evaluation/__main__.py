@@ -36,7 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(
             pipeline=load(arguments.model, arguments.weights),
-            cases=read_cases(SHIPPED, Path(folder)),
+            cases=read_cases(SHIPPED, Path(folder), arguments.samples),
             model=arguments.model,
             probe=Probe.load(arguments.probe),
             teacher=arguments.teacher,

@@ -55,12 +55,12 @@ def write_cases(cases: Iterable[Case], folder: Path) -> None:
     (folder / FILE).write_bytes(gzip.compress(raw, 9, mtime=0))
 
 
-def read_cases(folder: Path, pictures: Path) -> dict[CaseKind, list[Case]]:
-    """Read every case of a model's folder; `pictures` takes the unpacked cut-outs."""
+def read_cases(folder: Path, pictures: Path, limit: int | None = None) -> dict[CaseKind, list[Case]]:
+    """Read the first `limit` cases of every kind; `pictures` takes the products they show."""
     sheets = [*read_sheet(HELD_OUT, folder, pictures), *read_sheet(NAMED, folder, pictures)]
     paths = {cut_out.name: cut_out.path for cut_out in sheets}
     stored = json.loads(gzip.decompress((folder / FILE).read_bytes()))
-    return {kind: [_case(kind, record, paths) for record in stored[kind]] for kind in CASE_KINDS}
+    return {kind: [_case(kind, record, paths) for record in stored[kind][:limit]] for kind in CASE_KINDS}
 
 
 def _case(kind: CaseKind, record: Mapping[str, Any], paths: Mapping[str, Path]) -> Case:

@@ -43,7 +43,7 @@ def run(model: Path, pictures: Path) -> dict[str, object]:
     """Paint every size and return seconds and gigabytes."""
     torch.set_num_threads(THREADS)
     pipeline = Flux2Pipeline.from_folder(model, device="cpu")
-    case = read_cases(SHIPPED, pictures)["index 2"][0]
+    case = read_cases(SHIPPED, pictures, 1)["index 2"][0]
     references = [plain_reference(identity, 256) for identity in case.references]
     times = []
     for width, height, _ in SIZES:
