@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flux2engine.training.colours import RGB
-from flux2engine.training.data import Scene
+from flux2engine.training.scene import Scene
 
 Field = NDArray[Any]  # floating, (H, W) or broadcastable to it
 
@@ -113,7 +113,7 @@ def ellipse(easel: Easel, cx: float, cy: float, rx: float, ry: float) -> Field:
 
 
 def soft_ellipse(easel: Easel, cx: float, cy: float, rx: float, ry: float) -> Field:
-    """Return a blurred ellipse that really ends (at about twice its radii), so that what is far away stays untouched."""
+    """Return a blurred ellipse that really ends, at about twice its radii: what is far away stays untouched."""
     reach = ((easel.x - cx) / rx) ** 2 + ((easel.y - cy) / ry) ** 2
     return np.clip(np.exp(-1.6 * reach) - 0.004, 0, 1)
 

@@ -22,9 +22,9 @@ _SHARES = {"backdrop": 26, "palette": 14, "light": 14, "swap": 16, "remove": 10,
 class Edit:
     """One edit: what the picture showed, and what it shows now.
 
-    "backdrop" changes its colour; "palette" backdrop, second colour and stand; "light" its side or mood; "swap" the main
-    product (`after.main`); "remove" takes away `before.extra`, "add" puts `after.extra`; "outpaint" shows more of the
-    set: `before` is the part `keep` of `after`.
+    "backdrop" changes its colour; "palette" backdrop, second colour and stand; "light" its side or mood; "swap" the
+    main product (`after.main`); "remove" takes away `before.extra`, "add" puts `after.extra`; "outpaint" shows more of
+    the set: `before` is the part `keep` of `after`.
     """
 
     kind: EditKind

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flux2engine.training.data import Placed, Scene
 from flux2engine.training.easel import Easel, Field
 from flux2engine.training.products import paint_identity
+from flux2engine.training.scene import Placed, Scene
 from flux2engine.training.sets import paint_set
 from flux2engine.training.shadows import drop_shadow, product_shadow, reflect, rim_light
 from flux2engine.training.stands import paint_decor, paint_leaf_shadow, paint_stand
@@ -43,7 +43,7 @@ def paint(scene: Scene, width: int, height: int) -> Picture:
         paint_leaf_shadow(easel, scene)
     surface = paint_stand(easel, scene)
     paint_decor(easel, scene)
-    # The nearest last; every shadow before any product, so that what one is given or loses leaves the others as they are.
+    # The nearest last; every shadow before any product: what one is given or loses leaves the others as they are.
     placed = sorted(scene.objects, key=lambda it: scene.ground if it is scene.main else it.box[3])
     patches = [_patch(easel, scene, it) for it in placed]
     for it, patch in zip(placed, patches, strict=True):
@@ -116,7 +116,8 @@ def _light(easel: Easel, scene: Scene, width: int, height: int) -> Field:
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * easel.direction * 0.07
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     foot = 0.14 * np.clip((down - 0.86) / 0.14, 0, 1) ** 2 * (scene.kind != "flat-lay")
-    return ((1.01 + across - foot) * _EXPOSURE.get(scene.mood, 1.0))[..., None] * tint
+    light: Field = ((1.01 + across - foot) * _EXPOSURE.get(scene.mood, 1.0))[..., None] * tint
+    return light
 
 
 def _lay(easel: Easel, patch: _Patch, on_floor: bool) -> None:

@@ -26,7 +26,8 @@ _REFUSED = re.compile(
     r"men's|women's|people's|sign|button|symbol|arrow|flag|mark|square|zodiac|clock face|o’clock|o'clock|thirty|"
     r"fencer|skier|snowboarder|golfing|surfing|rowing|swimming|biking|juggling|lotus|bathing|weights|wrestling|"
     r"handball|cartwheeling|polo|bust|silhouette|map|moon|globe|night|sunrise|sunset|dusk|milky|stars|foggy|city|"
-    r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount|with slash|restroom)\b"
+    r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount|"
+    r"with slash|restroom)\b"
 )
 _GROUPS = ("Objects", "Food & Drink", "Animals & Nature", "Activities", "Travel & Places")
 
@@ -96,7 +97,7 @@ def _crop(picture: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def paint_identity(identity: Identity, side: int = 256) -> Image.Image:
-    """Paint the product as RGBA, cropped to its own box, its longer side being `side` pixels; not to be painted over."""
+    """Paint the product as RGBA, cropped to its own box, its longer side `side` pixels; shared, not to be changed."""
     rng = random.Random(identity.seed)
     if identity.cut_out is None:
         return _fit(_crop(paint_package(identity.name, identity.seed, side)), side)

@@ -6,14 +6,14 @@ The bare backdrop's mean is the asked colour (`_calibrate`); textures fade where
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from flux2engine.training.colours import RGB
-from flux2engine.training.data import Scene
-from flux2engine.training.easel import STRENGTH, Easel, Field, bump, cover, ease, lit, noise
+from flux2engine.training.easel import STRENGTH, Easel, Field, bump, cover, ease, lit
+from flux2engine.training.materials import paint_material
+from flux2engine.training.scene import Scene
 
 TWO_COLOURED = ("two-tone", "wood", "marble", "terrazzo")  # wall in `backdrop`, floor in `second`
 
@@ -32,7 +32,7 @@ def paint_set(easel: Easel, scene: Scene) -> None:
         return
     easel.canvas += lit(scene.backdrop, shade, easel.tint, amount)
     if scene.kind == "flat-lay":
-        _paint_material(easel, scene, rng)
+        paint_material(easel, scene, rng)
         _calibrate(easel, scene.backdrop, easel.backdrop)
     elif scene.kind == "infographic":
         _paint_pattern(easel, scene, rng)
@@ -76,7 +76,7 @@ def _paint_gradient(easel: Easel, scene: Scene, shade: Field, amount: Field | fl
     t = {"vertical": down + 0 * across, "horizontal": across + 0 * down}.get(scene.gradient, 0.5 * (across + down))
     first, last = (lit(c, 1 + 0.4 * (shade - 1), easel.tint, 0.5 * amount) for c in (scene.backdrop, scene.second))
     easel.canvas += first + (last - first) * ease(t * 1.1 - 0.05)[..., None]
-    easel.backdrop *= 1 - ease(t * 2)
+    easel.backdrop *= 1 - ease(t * 7)
 
 
 def _paint_room(
@@ -86,7 +86,9 @@ def _paint_room(
     h, u, horizon = easel.height, easel.unit, scene.horizon * easel.height
     lined = scene.set in (*TWO_COLOURED, "arch", "niche")
     below = cover(horizon - easel.y + 0 * easel.x)
-    _paint_material(easel, scene, rng)
+    paint_material(easel, scene, rng)
+    if scene.set == "curtain":
+        _paint_folds(easel, rng, 1 - below)
     easel.backdrop *= 1 - (below if lined else ease((easel.y - horizon + 0.12 * h) / (0.1 * h)))
     _calibrate(easel, scene.backdrop, easel.backdrop)
     _paint_wall(easel, scene, rng, 1 - below)
@@ -105,106 +107,19 @@ def _paint_room(
     easel.lighten(0.07 * bend * (1 - 0.5 * front) * (0.6 + 0.9 * np.clip(glow + 0.2, 0, 1)))
 
 
-# Materials: each multiplies or tints what is there; `strength` (H, W) is 0 where the scene is to be calm.
+def _paint_folds(easel: Easel, rng: random.Random, above: Field) -> None:
+    folds = rng.uniform(6, 12) * (easel.width / easel.unit) ** 0.6
+    phase, across = rng.uniform(0, 6), easel.x / easel.width
+    wave = np.sin(across * folds * 6.283 + phase + 0.8 * np.sin(across * folds * 2.1))
+    easel.canvas *= (1 - 0.11 * wave * above * (1 - 0.96 * easel.calm))[..., None]
 
 
-def _paint_material(easel: Easel, scene: Scene, rng: random.Random) -> None:
-    painter = _MATERIALS.get(scene.set)
-    if painter is not None:
-        painter(easel, scene, random.Random(rng.getrandbits(32)), 1 - 0.96 * easel.calm)
-
-
-def _wood(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
-    u, upright = easel.unit, rng.random() < 0.5
-    along, across = (easel.y, easel.x) if upright else (easel.x, easel.y)
-    plank = rng.uniform(0.12, 0.24) * u
-    index = across / plank + rng.random()
-    number = np.floor(index)
-    tone = np.sin(number * 12.9898 + rng.uniform(0, 9)) * 0.045
-    cells = (rng.uniform(34, 50), 2.2) if upright else (2.2, rng.uniform(34, 50))
-    fine = noise(easel, rng, *cells) - 0.5
-    broad = noise(easel, rng, 7 if upright else 1.2, 1.2 if upright else 7) - 0.5
-    rings = np.sin(index * 16 + 7 * broad + along / u * 1.3 + 5 * np.sin(number * 7.1)) * 0.03
-    seam = np.abs(index - number - 0.5)
-    gap = ease((seam - 0.5 + 0.012 * u / plank * 0.6) / (0.004 * u / plank + 1.2 / plank))
-    easel.canvas *= (1 + (0.1 * fine + tone + rings - 0.34 * gap) * strength)[..., None]
-
-
-def _marble(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
-    cloud = noise(easel, rng, 2, 2) - 0.5
-    vein = np.zeros_like(cloud)
-    for cells, width, amount in ((1.2, 0.012, 0.8), (2.0, 0.014, 0.4), (1.6, 0.07, 0.22)):
-        bent = noise(easel, rng, cells, cells) + 0.1 * (noise(easel, rng, cells * 5, cells * 5) - 0.5) + 0.12 * cloud
-        where = ease((noise(easel, rng, 1.2, 1.2) - 0.35) / 0.4)
-        vein = np.maximum(vein, amount * where * bump(bent, 0.5, width))
-    light = sum(scene.backdrop) > 300
-    ink = np.asarray(scene.backdrop, np.float32) / 255
-    ink = ink * 0.62 if light else ink + (1 - ink) * 0.42
-    easel.canvas *= (1 + (0.12 * cloud) * strength)[..., None]
-    easel.blend(tuple(ink.tolist()), np.clip((0.75 * vein) * strength, 0, 1))
-
-
-def _terrazzo(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
-    base = np.asarray(scene.backdrop, np.float32)
-    second = np.asarray(scene.second, np.float32)
-    inks = [base + (second - base) * 0.55, base * 0.68, base + (255 - base) * 0.5, base + (second * 0.6 - base) * 0.4]
-    w, h, u = easel.width * 2, easel.height * 2, easel.unit * 2
-    chips, shape = Image.new("RGB", (w, h)), Image.new("L", (w, h))
-    tint, mask = ImageDraw.Draw(chips), ImageDraw.Draw(shape)
-    for _ in range(round(190 * (w * h) / (u * u))):
-        cx, cy, size = rng.random() * w, rng.random() * h, u * rng.choice([0.006, 0.01, 0.01, 0.014, 0.022])
-        turn, corners = rng.uniform(0, 6.28), rng.randint(4, 6)
-        points = []
-        for corner in range(corners):
-            angle, reach = turn + corner * 6.283 / corners, size * rng.uniform(0.6, 1.15)
-            points.append((cx + reach * float(np.cos(angle)), cy + reach * float(np.sin(angle))))
-        tint.polygon(points, tuple(int(c) for c in rng.choice(inks)))
-        mask.polygon(points, 255)
-    # The colours spread beyond their chips before both shrink, so that no black gets into the edges.
-    size = (easel.width, easel.height)
-    cover_ = np.asarray(shape.resize(size, Image.Resampling.BOX), np.float32) / 255
-    colour = (
-        np.asarray(chips.resize(size, Image.Resampling.BOX), np.float32) / 255 / np.maximum(cover_, 0.02)[..., None]
-    )
-    easel.blend(np.clip(colour, 0, 1), 0.7 * cover_ * strength)
-
-
-def _fabric(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
-    lean = rng.uniform(0.3, 1.2) * rng.choice([-1, 1])
-    bent = noise(easel, rng, 2, 2) + 0.4 * noise(easel, rng, 4, 4)
-    folds = np.sin((easel.x + lean * easel.y) / easel.unit * rng.uniform(5, 8) + 6 * bent)
-    weave = np.sin(easel.x / easel.unit * 400) * np.sin(easel.y / easel.unit * 400) if easel.unit >= 384 else 0.0
-    easel.canvas *= (1 + (0.075 * folds * (0.4 + noise(easel, rng, 2, 2)) + 0.02 * weave) * strength)[..., None]
-
-
-def _plaster(easel: Easel, scene: Scene, rng: random.Random, strength: Field) -> None:
-    height = noise(easel, rng, 3, 3) + 0.5 * noise(easel, rng, 9, 7) + 0.3 * noise(easel, rng, 22, 16)
-    slope = np.zeros_like(height)
-    slope[:, 1:] = np.diff(height, axis=1) * easel.unit / 192 * (1 if easel.direction <= 0 else -1)
-    trowel = noise(easel, rng, 5, 26) - 0.5
-    easel.canvas *= (1 + (0.5 * slope + 0.05 * (height - 0.9) + 0.05 * trowel) * strength)[..., None]
-
-
-_MATERIALS: dict[str, Callable[[Easel, Scene, random.Random, Field], None]] = {
-    "wood": _wood,
-    "marble": _marble,
-    "terrazzo": _terrazzo,
-    "fabric": _fabric,
-    "plaster": _plaster,
-}
-
-
-# What a wall holds: arch, disc, niche, curtain, window light.
+# What a wall holds: arch, disc, niche, window light.
 
 
 def _paint_wall(easel: Easel, scene: Scene, rng: random.Random, above: Field) -> None:
     if scene.set in ("arch", "disc", "niche"):
         _paint_opening(easel, scene, rng, above)
-    elif scene.set == "curtain":
-        folds = rng.uniform(6, 12) * (easel.width / easel.unit) ** 0.6
-        phase, across = rng.uniform(0, 6), easel.x / easel.width
-        wave = np.sin(across * folds * 6.283 + phase + 0.8 * np.sin(across * folds * 2.1))
-        easel.darken(np.clip(0.1 - 0.1 * wave, 0, 1) * (above * (1 - 0.94 * easel.calm)))
     elif scene.set == "window":
         light = _window(easel, scene, rng) * above * (1 - easel.calm)
         easel.canvas += (np.minimum(easel.canvas * 1.22 + 0.09, 1) - easel.canvas) * (0.75 * light)[..., None]
@@ -222,9 +137,11 @@ def _paint_opening(easel: Easel, scene: Scene, rng: random.Random, above: Field)
     def shape(dx: float, dy: float) -> Field:
         x, y = np.abs(easel.x - cx - dx), easel.y - dy
         if scene.set == "disc":
-            return np.hypot(x, y - middle) - half
+            circle: Field = np.hypot(x, y - middle) - half
+            return circle
         corner = np.hypot(np.maximum(x - half + rounding, 0), np.maximum(top + rounding - y, 0)) - rounding
-        return np.maximum(np.where(y < top + rounding, corner, x - half), -u)
+        outline: Field = np.maximum(np.where(y < top + rounding, corner, x - half), -u)
+        return outline
 
     inside = cover(shape(0, 0)) * above
     down = np.clip((easel.y - top) / max(horizon - top, 1), 0, 1)
@@ -306,7 +223,7 @@ def _paint_pattern(easel: Easel, scene: Scene, rng: random.Random) -> None:
     u, w, h = easel.unit, easel.width, easel.height
     base, second = np.asarray(scene.backdrop, np.float32) / 255, np.asarray(scene.second, np.float32) / 255
     ink, still = base + (second - base) * rng.uniform(0.16, 0.3), 1 - 0.97 * easel.calm
-    mask = np.zeros((h, w), np.float32)
+    mask: Field = np.zeros((h, w), np.float32)
     if scene.pattern == "bands":
         turn, wide = rng.choice([0.0, 0.5, np.pi / 2]), rng.uniform(0.12, 0.3) * u
         along = easel.x * np.cos(turn) + easel.y * np.sin(turn)
@@ -314,8 +231,7 @@ def _paint_pattern(easel: Easel, scene: Scene, rng: random.Random) -> None:
         mask = mask + (np.sin(number * 2.4) * 0.5 + 0.5)
     elif scene.pattern == "circles":
         for _ in range(rng.randint(3, 6)):
-            corner = rng.choice([(0, 0), (0, 1), (1, 0), (1, 1)])
-            cx, cy = (corner[0] + rng.uniform(-0.12, 0.12)) * w, (corner[1] + rng.uniform(-0.12, 0.12)) * h
+            cx, cy = ((rng.choice([0, 1]) + rng.uniform(-0.12, 0.12)) * side for side in (w, h))
             mask += 0.4 * cover(np.hypot(easel.x - cx, easel.y - cy) - rng.uniform(0.2, 0.5) * u)
     elif scene.pattern == "tiles":
         pitch = rng.uniform(0.1, 0.18) * u
@@ -328,13 +244,14 @@ def _paint_pattern(easel: Easel, scene: Scene, rng: random.Random) -> None:
             level = h * (0.62 + 0.12 * index) + u * 0.05 * np.sin(easel.x / u * rng.uniform(2, 5) + rng.uniform(0, 6))
             mask = mask + 0.35 * cover(level - easel.y)
     elif scene.pattern == "frame":
-        border, corner = rng.uniform(0.05, 0.09) * u, rng.uniform(0.03, 0.08) * u
+        border, bend = rng.uniform(0.05, 0.09) * u, rng.uniform(0.03, 0.08) * u
         dx, dy = (
-            (np.abs(easel.x - w / 2) - w / 2 + border + corner),
-            (np.abs(easel.y - h / 2) - h / 2 + border + corner),
+            (np.abs(easel.x - w / 2) - w / 2 + border + bend),
+            (np.abs(easel.y - h / 2) - h / 2 + border + bend),
         )
-        panel = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - corner
+        panel = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - bend
         mask = 1 - cover(panel)
         easel.darken(0.05 * bump(np.maximum(panel, 0), 0, 0.03 * u) * still)
-    blurred = Image.fromarray((np.clip(mask, 0, 1) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.003 * u))
+    soft = ImageFilter.GaussianBlur(0.003 * u)
+    blurred = Image.fromarray((np.clip(mask, 0, 1) * 255).astype(np.uint8)).filter(soft)
     easel.blend(tuple(ink.tolist()), np.asarray(blurred, np.float32) / 255 * still)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from flux2engine.training.data import Scene
 from flux2engine.training.easel import Easel, Field, ellipse, soft_ellipse
+from flux2engine.training.scene import Scene
 
 _DEPTH = {"neutral": 1.0, "bright": 0.75, "dramatic": 1.35, "night": 1.2, "golden hour": 1.15}
 
@@ -56,7 +56,6 @@ def product_shadow(
 
 def drop_shadow(easel: Easel, scene: Scene, alpha: Field, left: int, top: int) -> None:
     """Shade a surface seen from above around what lies on it."""
-    height, width = alpha.shape
     pad = max(4, round(0.09 * easel.unit))
     mask = np.pad(alpha, pad)
     shift_x, shift_y = round(-easel.direction * 0.022 * easel.unit), round(0.016 * easel.unit)

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from flux2engine.training.colours import RGB
-from flux2engine.training.data import Scene, decor_place, stand_height, stand_width
 from flux2engine.training.easel import Easel, Field, bump, cover, ease, ellipse, lit
+from flux2engine.training.scene import Scene, decor_place, stand_height, stand_width
 from flux2engine.training.shadows import stand_shadow
 
 _FLAT = {"eye level": 0.17, "slightly above": 0.27, "low angle": 0.1, "top down": 1.0}
@@ -26,9 +26,7 @@ def paint_stand(easel: Easel, scene: Scene) -> Field | None:
     u, cx, ground = easel.unit, scene.centre * easel.width, scene.ground * easel.height
     height, wide, flat = stand_height(scene) * u, stand_width(scene) * u, _FLAT[scene.camera]
     drum, block = _Drum(easel, scene, flat), _Block(easel, scene, flat)
-    if scene.stand == "round podium":
-        top = drum.paint(cx, ground, wide, height)
-    elif scene.stand == "slab":
+    if scene.stand == "round podium" or scene.stand == "slab":
         top = drum.paint(cx, ground, wide, height)
     elif scene.stand == "stacked podium":
         drum.paint(cx, ground, wide, height * 0.45)
@@ -117,7 +115,7 @@ class _Block:
 
 
 def _paint_steps(easel: Easel, block: _Block, cx: float, ground: float, wide: float, height: float) -> Field:
-    """Three blocks side by side, rising; the product stands in the middle."""
+    """Paint three blocks side by side, rising; the product stands in the middle."""
     step, rising = wide / 2.58, 1 if easel.direction <= 0 else -1
     tops = [
         block.paint(cx + rising * (index - 1) * 2 * step * 0.86, ground, step * 0.86, height * (0.5 + 0.5 * index))
@@ -127,7 +125,7 @@ def _paint_steps(easel: Easel, block: _Block, cx: float, ground: float, wide: fl
 
 
 def _paint_stairs(block: _Block, cx: float, ground: float, wide: float, height: float) -> Field:
-    """Three treads seen from the front, the highest at the back."""
+    """Paint three treads seen from the front, the highest at the back."""
     depth = wide * block.flat * 0.55
     top = np.zeros((1, 1), np.float32)
     for index in (2, 1, 0):
@@ -138,7 +136,7 @@ def _paint_stairs(block: _Block, cx: float, ground: float, wide: float, height: 
 
 
 def _paint_archway(easel: Easel, scene: Scene, cx: float, base: float, half: float, surface: Field) -> None:
-    """A thick free-standing arch behind the product, its inner side seen on the side that faces the light."""
+    """Paint a thick free-standing arch behind the product, its inner side seen on the side that faces the light."""
     rng = random.Random(scene.seed + 6)
     u, thick = easel.unit, half * rng.uniform(0.26, 0.36)
     lean, deep = (easel.direction or -1.0), 0.09 * half
@@ -146,7 +144,9 @@ def _paint_archway(easel: Easel, scene: Scene, cx: float, base: float, half: flo
 
     def arch(radius: float, dx: float = 0.0) -> Field:
         x = np.abs(easel.x - cx - dx)
-        return np.maximum(np.where(easel.y < spring, np.hypot(x, easel.y - spring), x) - radius, easel.y - base)
+        shape: Field = np.where(easel.y < spring, np.hypot(x, easel.y - spring), x) - radius
+        cut: Field = np.maximum(shape, easel.y - base)
+        return cut
 
     outer, inner = arch(half), arch(half - thick)
     foot = np.abs(np.abs(easel.x - cx) - half + thick / 2) - thick / 2
