@@ -42,7 +42,7 @@ _SILENT = _words(
     close-up portrait scene life composition style mood look feeling atmosphere light lighting shadow reflection
     highlight glow beam ray haze angle lens field depth focus detail space room area side third half part corner
     edge centre center middle foreground way line row circle grid pile stack pair piece slice bunch group kind
-    sort collection couple drop splash sheet layer touch hint play range mix arrangement assortment selection
+    sort collection couple drop flight splash sheet layer touch hint play range mix arrangement assortment selection
     number lot colour color tone shade hue palette gradient pattern texture surface finish material summer
     spring autumn winter morning evening day dawn dusk afternoon season sense text type copy headline word words
     campaign brand advert advertisement banner poster infographic plate quality resolution look blur bokeh
@@ -138,8 +138,11 @@ def _with_prepositions(nouns: frozenset[str]) -> tuple[str, ...]:
 
 
 def _form(words: Sequence[str]) -> str:
+    """Give the form in which nouns are compared: knife, knives and knif, wave, waves and waf are one each."""
     last = singular(words[-1])
-    return " ".join((*words[:-1], last.removesuffix("e") if last.endswith("fe") else last))
+    if last.endswith(("fe", "ve")):
+        last = last[:-2] + "f"
+    return " ".join((*words[:-1], last))
 
 
 def _phrases(text: str) -> list[_Phrase]:

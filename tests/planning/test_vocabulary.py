@@ -48,6 +48,7 @@ def test_what_it_was_never_taught_is_found(text: str, unknown: tuple[str, ...]) 
         "three teapots on a podium",
         "strawberries",
         "a T-shirt and ballet shoes",
+        "a pair of boxing gloves before gentle waves",
         "a high-heeled shoe",
         "a glass dropper bottle",
         "a bowl with spoon on a round podium",
@@ -146,6 +147,8 @@ def test_the_list_beside_the_weights_is_read_without_torch(tmp_path: Path) -> No
     lines = (Path(__file__).parents[2] / "engine/flux2engine/nano/vocabulary.txt").read_text(encoding="utf-8")
     assert shipped["nouns"] == [line for line in lines.splitlines() if line]
     assert {"teapot", "podium", "backdrop"} <= KNOWN
+    own = [text for table in ("sets", "stands") for words in shipped[table].values() for text in words]
+    assert not [text for text in own if unknown_nouns(text, KNOWN)]
     assert known_nouns(tmp_path) is None
     (tmp_path / "vocabulary.json").write_text('{"nouns": ["cup"], "scenery": ["wall"]}', encoding="utf-8")
     assert known_nouns(tmp_path) == {"cup", "wall"}

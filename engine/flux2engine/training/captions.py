@@ -234,7 +234,8 @@ def edit_caption(edit: Edit, rng: random.Random, image_names: Sequence[Role] = (
         values["old"] = "the product"
     said = [rng.choice(phrases.EDIT[kind]).format(**values)]
     if rng.random() < 0.35:
-        said.append(rng.choice(phrases.KEEP if kind != "outpaint" else phrases.KEEP[:2]))
+        products = edit.after.main is not None and edit.kind in ("backdrop", "palette")
+        said.append(rng.choice(phrases.KEEP if products else phrases.KEEP[:2]))
     if edit.kind == "outpaint" and edit.after.empty != "none" and rng.random() < 0.5:
         said.append(rng.choice(phrases.EMPTY[edit.after.empty]).format(part="third"))
     text = rng.choice((", ", "; ", ", ")).join(said)

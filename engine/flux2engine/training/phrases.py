@@ -303,7 +303,24 @@ RATIOS: dict[str, float] = {
 SCENERY: Choices = (
     *("arch", "archway", "backdrop", "background", "band", "block", "bokeh", "cone", "curtain", "disc", "fabric"),
     *("cloth", "floor", "fold", "frame", "gradient", "ground", "marble", "niche", "paper", "pebble", "plaster"),
-    *("plinth", "podium", "ring", "set", "slab", "sphere", "stage", "staircase", "stairs", "step", "studio", "surface"),
+    *(
+        "plinth",
+        "podium",
+        "leaf",
+        "palm leaf",
+        "base",
+        "opening",
+        "ring",
+        "set",
+        "slab",
+        "sphere",
+        "stage",
+        "staircase",
+        "stairs",
+        "step",
+        "studio",
+        "surface",
+    ),
     *("sweep", "table", "table top", "terrazzo", "tile", "wall", "wave", "window", "wood", "flat lay"),
 )
 """The nouns of sets and stands, singular."""
