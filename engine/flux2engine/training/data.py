@@ -207,9 +207,9 @@ def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], packa
 
 def draw_extra(rng: random.Random, scene: Scene, cut_outs: list[CutOut]) -> Placed | None:
     """Place a smaller product beside the main one, on the side that is not empty; None where there is no room."""
-    if scene.empty not in ("none", "left", "right") or decor_place(scene) is not None or scene.props:
+    if scene.empty == "bottom" or decor_place(scene) is not None or scene.props:
         return None
-    side = rng.choice([-1, 1]) if scene.empty == "none" else (1 if scene.empty == "left" else -1)
+    side = {"left": 1, "right": -1}.get(scene.empty) or rng.choice([-1, 1])
     unit = units(scene.aspect)[0]
     held = (scene.main.box[2] - scene.main.box[0]) / 2 if scene.main is not None else 0.0
     away = scene.centre + side * (max(stand_width(scene) * unit, held, 0.17 * unit) + 0.13 * unit)
@@ -258,11 +258,12 @@ def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], pac
         held = count // rows + (row < count % rows)
         for column in range(held):
             cell = min(wide / held, high / rows)
-            size = cell * (rng.uniform(0.76, 0.9) if knolled else rng.uniform(0.68, 0.95))
+            size = cell * (rng.uniform(0.76, 0.9) if knolled else rng.uniform(0.7, 0.94))
             identity = draw_identity(rng, cut_outs, package_share)
             angle = 0.0 if knolled else rng.uniform(-15, 15)
-            across, down = (extent * size for extent in _turned_shape(identity, angle))
-            slack = 0.0 if knolled else 0.05 * cell
+            shape = _turned_shape(identity, angle)
+            across, down = (extent * size / max(shape) for extent in shape)
+            slack = 0.0 if knolled else 0.03 * cell
             cx = left + (right - left) * (column + 0.5) / held + rng.uniform(-slack, slack) * unit[0]
             cy = top + (bottom - top) * (row + 0.5) / rows + rng.uniform(-slack, slack) * unit[1]
             half = across / 2 * unit[0], down / 2 * unit[1]

@@ -15,7 +15,8 @@ from flux2engine.training.products import CutOut, draw_identity, shape_of
 
 EditKind = Literal["backdrop", "palette", "light", "swap", "remove", "add", "outpaint"]
 EDIT_KINDS: tuple[EditKind, ...] = get_args(EditKind)
-_SHARES = {"backdrop": 26, "palette": 14, "light": 14, "swap": 16, "remove": 10, "add": 10, "outpaint": 10}
+# Few scenes have room for something to come or go: those that do are mostly used for it.
+_SHARES = {"backdrop": 26, "palette": 14, "light": 14, "swap": 16, "remove": 30, "add": 30, "outpaint": 10}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def make_edit(rng: random.Random, kind: EditKind, scene: Scene, cut_outs: list[C
         kept = scene.extra.box if scene.extra is not None else None
         return Edit(kind, replace(scene, main=_swapped(rng, scene.main, cut_outs)), scene, kept)
     extra = scene.extra or draw_extra(rng, replace(scene, extra=None), cut_outs)
-    if extra is None or _meet(extra.box, scene.main.box):
+    if extra is None or _meet(extra.box, scene.main.box) or (scene.empty_box and _meet(extra.box, scene.empty_box)):
         return None
     without, with_it = replace(scene, extra=None), replace(scene, extra=extra)
     return Edit(kind, with_it, without, keep) if kind == "remove" else Edit(kind, without, with_it, keep)

@@ -59,7 +59,8 @@ def paint(scene: Scene, width: int, height: int) -> Picture:
 def _paint_part(scene: Scene, crop: tuple[float, float, float, float], width: int, height: int) -> Picture:
     left, top, right, bottom = crop
     whole_width, whole_height = round(width / (right - left)), round(height / (bottom - top))
-    whole = paint(replace(scene, crop=None), whole_width, whole_height)
+    aspect = scene.aspect * (bottom - top) / (right - left)
+    whole = paint(replace(scene, crop=None, aspect=aspect), whole_width, whole_height)
     x, y = min(round(left * whole_width), whole_width - width), min(round(top * whole_height), whole_height - height)
     rows, columns = slice(y, y + height), slice(x, x + width)
     return Picture(whole.pixels[rows, columns], whole.weight[rows, columns], whole.backdrop[rows, columns])
@@ -127,7 +128,8 @@ def _lay(easel: Easel, patch: _Patch, on_floor: bool) -> None:
         return
     part = patch.rgba[y0 - y : y1 - y, x0 - x : x1 - x]
     region = easel.canvas[y0:y1, x0:x1]
-    region += (part[..., :3] - region) * part[..., 3:]
+    region *= 1 - part[..., 3:]  # so that an opaque pixel is the product alone, to the last bit
+    region += part[..., :3] * part[..., 3:]
     mask = np.zeros((easel.height, easel.width), np.float32)
     mask[y0:y1, x0:x1] = part[..., 3]
     easel.claim(mask)

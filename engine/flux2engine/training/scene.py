@@ -72,7 +72,7 @@ class Scene:
     floor: str = "matte"
     decor: str = "none"
     pattern: str = "none"  # of an infographic's backdrop
-    crop: Box | None = None  # only this part of the set is shown; all other numbers are about the whole set
+    crop: Box | None = None  # this part of the set is shown, of this `aspect`; all else is about the whole
 
     @property
     def objects(self) -> tuple[Placed, ...]:
