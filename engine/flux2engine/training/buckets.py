@@ -66,7 +66,8 @@ def size_for(aspect: float, tokens: int) -> tuple[int, int]:
 
 def round_of_sizes(tokens: int) -> tuple[tuple[int, int], ...]:
     """Return one round of shards' sizes, aspects spread evenly over it, so that any run of shards is a fair mixture."""
-    rounds = [((i + 0.5) / count, aspect) for aspect, count in ASPECTS for i in range(count)]
+    rows = [(aspect, count, (row + 0.5) / len(ASPECTS)) for row, (aspect, count) in enumerate(ASPECTS)]
+    rounds = [((i + shift) / count, aspect) for aspect, count, shift in rows for i in range(count)]
     return tuple(size_for(aspect, tokens) for _, aspect in sorted(rounds))
 
 

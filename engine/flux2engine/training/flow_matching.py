@@ -82,6 +82,7 @@ class Nano(nn.Module):
 
     def compile_blocks(self) -> None:
         """Have the blocks compiled, for whatever lengths come; names and values of the parameters stay."""
+        torch._dynamo.config.recompile_limit = 64
         for block in (*self.transformer.double_blocks, *self.transformer.single_blocks):
             block.compile(dynamic=True)
 
@@ -335,13 +336,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slim", type=Path, help="also write the weights in bf16 here, without the optimiser")
 
 
-def prepare(arguments: argparse.Namespace) -> tuple[Nano, loop.Limits]:
+def prepare(arguments: argparse.Namespace, compiled: bool = True) -> tuple[Nano, loop.Limits]:
     """Set torch up, and return the model with random weights and the run's limits."""
     torch.set_num_threads(arguments.threads)
     torch.set_float32_matmul_precision("high")  # tf32 where there is some: only the optimiser multiplies in fp32 there
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # planners are forked
     model = Nano(Tokenizer.from_file(str(arguments.tokenizer)), transformer_config(arguments.size))
-    if arguments.compile:
+    if arguments.compile and compiled:  # not a teacher: without autograd the engine goes by slices
         model.compile_blocks()
     return model, loop.Limits(arguments.seconds, arguments.save_seconds, arguments.stop_after)
 

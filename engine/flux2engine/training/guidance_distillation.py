@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--words", type=float, default=Guidance.words)
     parser.add_argument("--references", type=float, default=Guidance.references)
     a = parser.parse_args()
-    (student, limits), (teacher, _) = prepare(a), prepare(a)
+    (student, limits), (teacher, _) = prepare(a), prepare(a, compiled=False)
     setting = Setting(a.rate, 11, a.device, a.bf16, a.workers, limits)
     loss = loss_with(Guidance(a.words, a.references))
     distill((student, teacher), a.teacher, a.cache, a.out, a.plan, loss, setting)

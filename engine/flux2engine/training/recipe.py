@@ -11,6 +11,7 @@ stage is a command of its own, printed as it starts, and goes on where it stoppe
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -60,6 +61,8 @@ class Plan:
         self.sources, self.work, self.machine = sources, work, machine
         self.deadline = float("inf")
         work.mkdir(parents=True, exist_ok=True)
+        noted = work / "rates.json"
+        self.rates: dict[str, float] = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
 
     @property
     def left(self) -> float:
@@ -101,9 +104,11 @@ class Plan:
 
     def words(self, steps: int) -> None:
         """Train the tokenizer and the text encoder, unless they came with the sources."""
-        for name in ("tokenizer.json", "text.pt"):
-            if not (self.work / name).exists() and (self.sources / name).exists():
-                (self.work / name).write_bytes((self.sources / name).read_bytes())
+        came = [self.sources / name for name in ("tokenizer.json", "text.pt") if (self.sources / name).exists()]
+        for path in came:
+            (self.work / path.name).write_bytes(path.read_bytes())
+        if len(came) == 2:
+            return
         if not (self.work / "tokenizer.json").exists():
             few = ("--captions", 1500) if steps < 100 else ()
             self.run("tokenizer", *self._names(), "--out", self.work / "tokenizer.json", *few)
@@ -113,12 +118,19 @@ class Plan:
         )  # fmt: skip
 
     def samples(self, stage: str, seconds: float) -> int:
-        """Measure how many samples `seconds` are good for."""
-        printed = self.run("flow_matching", *self._flow(), "--plan", self._phase(stage, 1), "--measure", 8)
-        rate = re.search(r"([\d.]+) samples a second", printed)
-        if rate is None:
-            raise SystemExit("the rate was not measured")
-        return int(float(rate[1]) * seconds)
+        """Measure how many samples `seconds` are good for; once, so that a plan that is run again is the same plan."""
+        if stage not in self.rates:
+            printed = self.run("flow_matching", *self._flow(), "--plan", self.phase(stage, 1), "--measure", 8)
+            rate = re.search(r"([\d.]+) samples a second", printed)
+            if rate is None:
+                raise SystemExit("the rate was not measured")
+            self.note(stage, float(rate[1]))
+        return int(self.rates[stage] * seconds)
+
+    def note(self, name: str, value: float) -> None:
+        """Keep a figure for when the plan is run again."""
+        self.rates[name] = value
+        (self.work / "rates.json").write_text(json.dumps(self.rates) + "\n", encoding="utf-8")
 
     def flow(self, name: str, phases: str, seconds: float, *more: object) -> None:
         """Train the flow."""
@@ -151,9 +163,6 @@ class Plan:
     def phase(self, stage: str, samples: int, references: float = 0.5) -> str:
         """Say a phase of a plan as the stages' commands read it."""
         return f"{stage}:{samples}:{references}:{self.machine.batch(stage)}"
-
-    def _phase(self, stage: str, samples: int) -> str:
-        return self.phase(stage, samples)
 
     def _names(self) -> tuple[object, ...]:
         return "--cut-outs", self.sources / "assets", "--names", self.sources / "data-by-emoji.json"
@@ -192,14 +201,21 @@ def rehearse(plan: Plan) -> None:
 
 
 def on_cpu(plan: Plan, hours: float, start: Path | None) -> None:
-    """Spend `hours` of this machine: words, then the flow at three sizes, guidance and steps; the halves come along.
+    """Spend `hours` of this machine: words, scenes, the flow at three sizes, four steps, the autoencoder.
 
-    Painting takes its share beforehand; run the plan again to go on where it stopped.
+    Guidance is left out: at the rates a CPU reaches it cost more colour than it gave (the log of version 0.1.0).
+    Run again, it goes on where it stopped.
     """
     seconds = hours * 3600
-    for stage, shards, share in (("small", "0:112", 0.09), ("middle", "0:84", 0.08), ("large", "0:56", 0.06)):
-        plan.paint(stage, shards, share * seconds)
     plan.words(1500)
+    for stage, shards, share in (("small", 112, 0.09), ("middle", 84, 0.07), ("large", 56, 0.06)):
+        if f"painted {stage}" in plan.rates:
+            continue
+        # The teacher takes most of the time, in one process: two make use of two cores.
+        painting = [plan.painting(stage, f"{first}:{shards}:2", share * seconds) for first in (0, 1)]
+        for half in painting:
+            plan.finish(half)
+        plan.note(f"painted {stage}", 1)
     begin = ("--start", start) if start else ()
     for name, stage, share, references, more in (
         ("flow-small", "small", 0.34, 0.6, begin),
@@ -210,7 +226,13 @@ def on_cpu(plan: Plan, hours: float, start: Path | None) -> None:
         phases = plan.phase(stage, plan.samples(stage, share * seconds), references)
         plan.flow(name, phases, share * seconds, *more, "--cool-down", cool_down)
     plan.distil("step", "flow-large", plan.phase("large", plan.samples("large", 0.015 * seconds)), 0.06 * seconds)
-    plan.package("step", 4)
+    for part in ("decoder", "encoder"):
+        if not (plan.work / f"{part}.pt").exists():  # or those of an earlier version, copied there
+            plan.autoencoder(part, "64:1600,128:1400,256:400", 0.1 * seconds)
+    starts = plan.work / "decoder.pt", plan.work / "encoder.pt"
+    halves = plan.work / "decoder-joint.pt", plan.work / "encoder-joint.pt"
+    plan.autoencoder("joint", "128:600:4,256:300:2", 0.06 * seconds, "--start", *starts, "--split", *halves)
+    plan.package("step", 4, halves)
     plan.run("evaluate", "--model", plan.work / "model", goals=True)
 
 
@@ -231,12 +253,12 @@ def on_gpu(plan: Plan, part: int, seconds: float, out: Path) -> None:
     elif part == 2:
         plan.paint("middle", "0:100000", 60, bare)
         behind = plan.painting("middle", "0:100000", plan.left - 330, bare)
-        start = ("--start", _latest(plan, out, "flow-small"))
+        start = ("--start", _latest(plan, "flow-small"))
         _flow_for(plan, "flow-middle", "middle", plan.left - 40, *start, "--cool-down", 0, "--refresh", 300, *slim)
         plan.finish(behind)
     else:
         plan.paint("large", "0:100000", 45, bare)
-        start = ("--start", _latest(plan, out, "flow-middle"))
+        start = ("--start", _latest(plan, "flow-middle"))
         behind = plan.painting("large", "0:100000", 60, bare)
         _flow_for(plan, "flow-large", "large", 0.42 * plan.left, *start, "--cool-down", 0.5, "--refresh", 100)
         plan.finish(behind)
@@ -256,11 +278,9 @@ def _distil_for(plan: Plan, kind: str, teacher: str, seconds: float, *more: obje
     plan.distil(kind, teacher, plan.phase("middle", samples, 0.6), seconds, *more)
 
 
-def _latest(plan: Plan, out: Path, name: str) -> Path:
-    """Return a checkpoint of this machine's, or the slim one that was carried here."""
-    del out
-    carried = plan.sources / name
-    return plan.work / name if (plan.work / name).exists() else carried
+def _latest(plan: Plan, name: str) -> Path:
+    """Return this machine's checkpoint, or the slim one that was carried to a new machine with the sources."""
+    return plan.work / name if (plan.work / name).exists() else plan.sources / name
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def write_shard(path: Path, shard: Shard, eight_bits: bool = False) -> None:
     if shard.pixels is not None:
         arrays["pixels"] = shard.pixels
     temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
-    np.savez(temporary, **arrays)  # type: ignore[arg-type] (numpy's stub takes them for its flag)
+    np.savez(temporary, **arrays)  # type: ignore[arg-type]  # the stub takes them for its flag
     temporary.replace(path)
 
 
@@ -120,8 +120,8 @@ def _references(
 def _scale(latents: Latents, references: Sequence[Latents]) -> NDArray[np.float32]:
     # Half a per mille is cut off: the largest values are a hundred times as rare as they are large.
     values = np.concatenate([np.moveaxis(part, -3, 0).reshape(32, -1) for part in (latents, *references)], 1)
-    bound: NDArray[np.float32] = np.quantile(np.abs(values.astype(np.float32)), 0.9995, axis=1).astype(np.float32)
-    scale: NDArray[np.float32] = np.maximum(bound, np.float32(1e-6)) / np.float32(127)
+    bound = np.quantile(np.abs(values.astype(np.float32)), 0.9995, axis=1)
+    scale: NDArray[np.float32] = (np.maximum(bound, 1e-6) / 127).astype(np.float32)
     return scale
 
 

@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--substeps", type=int, default=4)
     a = parser.parse_args()
-    (student, limits), (teacher, _) = prepare(a), prepare(a)
+    (student, limits), (teacher, _) = prepare(a), prepare(a, compiled=False)
     setting = Setting(a.rate, 13, a.device, a.bf16, a.workers, limits)
     distill((student, teacher), a.teacher, a.cache, a.out, a.plan, loss_with(a.steps, a.substeps), setting)
     write_slim(a.out, a.slim)
