@@ -32,7 +32,8 @@ def colour_words(colour: RGB, rng: random.Random, bare: bool = True) -> str:
         return to_hex(colour)
     name = describe(colour, rng)
     if rng.random() < 0.15:  # brands name colours after anything; the hue's word may stand beside it
-        name = rng.choice((f"{rng.choice(phrases.FLAVOUR)} {name.split()[-1]}", f"pale {name}", f"dark {name}"))
+        tone = "pale" if sum(colour) > 540 else "dark" if sum(colour) < 230 else "rich"
+        name = rng.choice((f"{rng.choice(phrases.FLAVOUR)} {name.split()[-1]}", f"{tone} {name.split()[-1]}"))
     return f"{name} ({to_hex(colour)})"
 
 
