@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -55,6 +55,10 @@ class Batch:
     classes: Tensor  # (B, classes and the main object's name), −1 where the caption does not say it
     nibbles: Tensor  # (B, T, 3), the colour whose last nibble stands here
     ends: Tensor  # (B, T), True at a last nibble
+
+    def to(self, device: str) -> Batch:
+        """Return the batch on a device."""
+        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 @dataclass(frozen=True)

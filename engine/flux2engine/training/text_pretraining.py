@@ -39,7 +39,7 @@ class Reader(nn.Module):
     def forward(self, states: Tensor, lengths: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Return colours (B, 3) each, and class logits each."""
         scores = states @ self.queries.T  # (B, T, facts)
-        padding = torch.arange(states.shape[1]) >= lengths[:, None]
+        padding = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]
         weights = scores.masked_fill(padding[..., None], -1e4).softmax(1)
         pooled = weights.transpose(1, 2) @ states  # (B, facts, context)
         colours = [head(pooled[:, i]) for i, head in enumerate(self.colour_heads)]
@@ -63,7 +63,7 @@ def losses(encoder: Qwen3FormEncoder, reader: Reader, batch: Batch) -> dict[str,
     states = encoder.states(batch.ids, batch.lengths)
     colours, classes = reader(states, batch.lengths)
     error = torch.stack([(guess - batch.colours[:, i]).abs().mean(-1) for i, guess in enumerate(colours)], 1)
-    real = torch.arange(batch.ids.shape[1]) < batch.lengths[:, None]
+    real = torch.arange(batch.ids.shape[1], device=batch.ids.device) < batch.lengths[:, None]
     logits = reader.next_token(states[:, :-1, -encoder.config.hidden_size :])[real[:, 1:]]
     nibble = (
         (reader.nibble_head(states[batch.ends]) - batch.nibbles[batch.ends]).abs().mean()
@@ -104,12 +104,13 @@ def pretrain(
     rate: float = 2e-3,
     every: int = 200,
     stop_after: int | None = None,
+    device: str = "cpu",
 ) -> list[float]:
     """Train up to `steps`, resuming from `out` if it exists; return the colour loss of each step run."""
     torch.manual_seed(source.seed)
     config = encoder.config
     reader = Reader(config.context_dim, config.hidden_size, config.vocabulary, len(source.names))
-    both = nn.ModuleDict({"encoder": encoder.model, "reader": reader})
+    both = nn.ModuleDict({"encoder": encoder.model, "reader": reader}).to(device)
     matrices, others = split_parameters(both, lambda name, _: "encoder.layers" in name)
     optimiser = Muon(matrices, [{"params": others, "lr": rate}], lr=rate / 2)
     first, history, started = 0, [], time.monotonic()
@@ -120,7 +121,7 @@ def pretrain(
     last = steps if stop_after is None else min(steps, first + stop_after)
     for step in range(first, last):
         optimiser.scale_learning_rates(checkpoint.learning_rate(step, steps))
-        parts = losses(encoder, reader, source.batch(step, size))
+        parts = losses(encoder, reader, source.batch(step, size).to(device))
         optimiser.zero_grad()
         (6 * parts["colour"] + 6 * parts["nibble"] + 0.4 * parts["class"] + 0.3 * parts["language"]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(both.parameters(), 1.0)
@@ -134,7 +135,7 @@ def pretrain(
                 flush=True,
             )
             checkpoint.save(out, model=both.state_dict(), optimiser=optimiser.state_dict(), step=step + 1)
-    unseen = accuracies(encoder, reader, source.batch(-1, 8 * size))
+    unseen = accuracies(encoder, reader, source.batch(-1, 8 * size).to(device))
     print("unseen captions:", {name: round(value, 3) for name, value in unseen.items()}, flush=True)
     return history
 
@@ -147,11 +148,12 @@ def main() -> None:
     parser.add_argument("--names", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     encoder = fresh_encoder(Tokenizer.from_file(str(arguments.tokenizer)))
     cut_outs = [c for c in read_cut_outs(arguments.cut_outs, arguments.names) if not is_held_out(c.name)]
-    pretrain(encoder, CaptionSource(encoder, cut_outs, seed=1), arguments.out, arguments.steps)
+    pretrain(encoder, CaptionSource(encoder, cut_outs, seed=1), arguments.out, arguments.steps, device=arguments.device)
 
 
 if __name__ == "__main__":
