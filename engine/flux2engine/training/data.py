@@ -197,7 +197,8 @@ def _draw_empty(rng: random.Random, aspect: float, kind: Kind) -> str:
 
 def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], package_share: float) -> Scene:
     """Stand a product on the set, beside it now and then a smaller one or a whole row."""
-    main = _place(scene, draw_identity(rng, cut_outs, package_share), rng.uniform(0.36, 0.58), scene.centre, rng)
+    size = rng.uniform(0.36, 0.58) * (1.3 if scene.aspect < 0.75 else 1.15 if scene.aspect > 1.7 else 1.0)
+    main = _place(scene, draw_identity(rng, cut_outs, package_share), size, scene.centre, rng)
     scene = replace(scene, main=main)
     bare = scene.decor in ("none", "leaf shadow")
     if scene.stand == "none" and bare and rng.random() < 0.2:

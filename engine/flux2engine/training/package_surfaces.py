@@ -85,9 +85,10 @@ class Sheet:
         return np.clip(inside * self.side + 0.5, 0, 1)
 
     def lay(self, colour: Field, mask: Field) -> None:
-        """Lay a colour (S, S, 3) over what is there."""
-        self.colour += (colour - self.colour) * mask[..., None]
-        np.maximum(self.alpha, mask, out=self.alpha)
+        """Lay a colour (S, S, 3) over what is there; an edge over nothing keeps its own colour."""
+        alpha = self.alpha + mask - self.alpha * mask
+        self.colour += (colour - self.colour) * (mask / np.maximum(alpha, 1e-3))[..., None]
+        self.alpha = alpha
 
 
 def rgb(colour: RGB) -> Field:

@@ -106,7 +106,7 @@ def paint_identity(identity: Identity, side: int = 256) -> Image.Image:
     picture = _fit(_cropped(identity.cut_out), side, squash)
     if shift:
         picture = _shift_hue(picture, shift)
-    return _stick(picture, rng) if rng.random() < 0.15 else picture
+    return _stick(picture, rng) if rng.random() < 0.12 else picture
 
 
 def shape_of(identity: Identity) -> tuple[float, float]:
@@ -139,7 +139,7 @@ def _stick(picture: Image.Image, rng: random.Random) -> Image.Image:
     y = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - rng.uniform(0.45, 0.7) * height) / min(width, height)
     turn = rng.uniform(-0.3, 0.3)
     x, y = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
-    size = rng.uniform(0.14, 0.24)
+    size = rng.uniform(0.11, 0.18)
     away = np.hypot(x, y) if rng.random() < 0.5 else np.maximum(np.abs(x), 1.4 * np.abs(y))
     paper, ink = (np.asarray(random_colour(rng), np.float32) for _ in range(2))
     sharp = min(width, height)

@@ -99,17 +99,15 @@ def _darken_patch(easel: Easel, dark: Field, left: int, top: int, surface: Field
 def rim_light(rgba: Field, direction: float, unit: float) -> None:
     """Draw a bright outline on the side away from the key light, inside the product (h, w, 4) itself."""
     alpha = rgba[..., 3]
-    reach = max(1, round(0.008 * unit))
-    side = reach if direction < 0 else -reach
-    shifted = np.roll(alpha, -side, 1)
-    if side > 0:
-        shifted[:, -side:] = 0
-    else:
-        shifted[:, :-side] = 0
-    above = np.roll(alpha, reach, 0)
-    above[:reach] = 0
-    edge = np.clip(alpha - shifted, 0, 1) + 0.5 * np.clip(alpha - above, 0, 1)
-    rgba[..., :3] += (1 - rgba[..., :3]) * (0.5 * np.clip(edge, 0, 1))[..., None]
+    reach = max(1.0, 0.007 * unit)
+    shift, lift = (1 if direction < 0 else -1) * round(reach), round(0.5 * reach)
+    # The silhouette, blurred and moved towards the key light: what it no longer covers is the edge that faces away.
+    padded = np.pad(alpha, round(3 * reach) + 1)
+    moved = np.roll(_blurred(padded, 0.7 * reach), (lift, -shift), (0, 1))
+    height, width = alpha.shape
+    start = round(3 * reach) + 1
+    edge = np.clip((alpha - moved[start : start + height, start : start + width]) * 1.6 - 0.25, 0, 1) * alpha
+    rgba[..., :3] += (1 - rgba[..., :3]) * (0.6 * edge)[..., None]
 
 
 def reflect(easel: Easel, scene: Scene) -> None:
