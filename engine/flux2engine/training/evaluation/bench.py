@@ -21,6 +21,7 @@ from flux2engine.training.evaluation.sheets import plain_reference
 from flux2engine.training.painting import paint
 
 _BATCH = 10
+_SHIFT = 25  # the cases go round the sheets' 50 and 100 products: a whole round further stands the same one
 _T = TypeVar("_T")
 
 
@@ -84,9 +85,9 @@ class Bench:
 
 
 def shifted(items: Sequence[_T]) -> list[_T]:
-    """Return another case's item for every case: half the list further on."""
-    half = len(items) // 2
-    return [*items[half:], *items[:half]]
+    """Return another case's item for every case, one about another product."""
+    shift = min(len(items) // 2, _SHIFT)
+    return [*items[shift:], *items[:shift]]
 
 
 def main_box(case: Case) -> Box:

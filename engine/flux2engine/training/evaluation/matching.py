@@ -6,9 +6,10 @@ Every candidate is set into the empty scene at that place, so that the set itsel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from flux2engine.training.data import Box, Placed, Scene
@@ -19,18 +20,29 @@ from flux2engine.training.painting import paint
 from flux2engine.training.products import Identity, paint_identity
 
 
-def nearest(probe: Probe, picture: Pixels, scene: Scene, placed: Placed, candidates: Sequence[Identity]) -> int:
-    """Return the index of the candidate that is most like what stands in the object's box."""
-    side = picture.shape[0]
+@dataclass(frozen=True)
+class LineUp:
+    """The candidates for one place: what each would look like there, and the probe's features of that."""
+
+    box: Box
+    crops: tuple[Pixels, ...]
+    features: NDArray[np.float64]
+
+
+def line_up(probe: Probe, scene: Scene, placed: Placed, candidates: Sequence[Identity], side: int) -> LineUp:
+    """Set every candidate into the empty scene at the object's place."""
     bare = paint(replace(scene, main=None, extra=None, props=()), side, side).pixels
     shown = [set_in(bare, identity, placed) for identity in candidates]
-    boxes = [placed.box] * len(shown)
-    own, *others = probe.features([picture, *shown], [placed.box, *boxes])
-    alike = [
-        intersection(crop(picture, placed.box), crop(other, placed.box)) + float(own @ features)
-        for other, features in zip(shown, others, strict=True)
-    ]
-    return int(np.argmax(alike))
+    crops = tuple(crop(picture, placed.box) for picture in shown)
+    return LineUp(placed.box, crops, probe.features(shown, [placed.box] * len(shown)))
+
+
+def nearest(probe: Probe, picture: Pixels, candidates: LineUp) -> int:
+    """Return the index of the candidate that is most like what stands in its box."""
+    own = probe.features([picture], [candidates.box])[0]
+    part = crop(picture, candidates.box)
+    colours = [intersection(part, other) for other in candidates.crops]
+    return int(np.argmax(np.array(colours) + candidates.features @ own))
 
 
 def set_in(bare: Pixels, identity: Identity, placed: Placed) -> Pixels:

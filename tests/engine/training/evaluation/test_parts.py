@@ -122,6 +122,9 @@ def test_the_cases_are_two_hundred_of_every_kind_and_small(tmp_path: Path) -> No
         for case in cases[kind]:  # type: ignore[index]
             shown = [case.references[index] for index in case.wanted]
             assert shown == [placed.identity for placed in case.scene.objects]
+    for kind in ("reference", "named", "edit"):
+        names = [case.scene.objects[0].identity.name for case in cases[kind]]  # type: ignore[index]
+        assert all(own != other for own, other in zip(names, shifted(names), strict=True))
     assert len({case.prompt for row in cases.values() for case in row}) > 1500
 
 

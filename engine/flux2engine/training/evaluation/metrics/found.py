@@ -8,7 +8,7 @@ from flux2engine.training.evaluation.bench import Bench
 from flux2engine.training.evaluation.cases import Case, CaseKind
 from flux2engine.training.evaluation.colour import Pixels
 from flux2engine.training.evaluation.figures import Figure, Goal
-from flux2engine.training.evaluation.matching import nearest
+from flux2engine.training.evaluation.matching import line_up, nearest
 from flux2engine.training.evaluation.probe import Probe
 
 NAME = "found"
@@ -23,7 +23,7 @@ def measure(bench: Bench) -> list[Figure]:
     figures = []
     for kind, number in _KINDS:
         cases = bench.of(kind)
-        seen, truth = (matches(bench.probe, part, cases) for part in (bench.painted(kind), bench.truth(kind)))
+        seen, truth = matches(bench.probe, (bench.painted(kind), bench.truth(kind)), cases)
         own, other = all_found(seen, cases), all_found(seen, cases, shuffled=True)
         what = f"{number} references, every one found ({one_found(seen, cases):.0%} of products)"
         figures.append(Figure(NAME, what, own, "%", len(cases), other, "shuffled order", all_found(truth, cases),
@@ -31,12 +31,15 @@ def measure(bench: Bench) -> list[Figure]:
     return figures
 
 
-def matches(probe: Probe, pictures: Sequence[Pixels], cases: Sequence[Case]) -> list[list[int]]:
-    """Return for every object of every case the reference that is nearest to what was painted there."""
-    return [
-        [nearest(probe, picture, case.scene, placed, case.references) for placed in case.scene.objects]
-        for picture, case in zip(pictures, cases, strict=True)
-    ]
+def matches(probe: Probe, sets: Sequence[Sequence[Pixels]], cases: Sequence[Case]) -> list[list[list[int]]]:
+    """Return for every set of pictures, case and object the reference that is nearest to what was painted there."""
+    seen: list[list[list[int]]] = [[] for _ in sets]
+    for index, case in enumerate(cases):
+        side = sets[0][index].shape[0]
+        places = [line_up(probe, case.scene, placed, case.references, side) for placed in case.scene.objects]
+        for found, pictures in zip(seen, sets, strict=True):
+            found.append([nearest(probe, pictures[index], place) for place in places])
+    return seen
 
 
 def all_found(seen: Sequence[Sequence[int]], cases: Sequence[Case], shuffled: bool = False) -> float:

@@ -20,7 +20,7 @@ def measure(bench: Bench) -> list[Figure]:
     figures = []
     for kind, number in _KINDS:
         cases = bench.of(kind)
-        seen, truth = (matches(bench.probe, part, cases) for part in (bench.painted(kind), bench.truth(kind)))
+        seen, truth = matches(bench.probe, (bench.painted(kind), bench.truth(kind)), cases)
         own, other = all_found(seen, cases), all_found(seen, cases, shuffled=True)
         chance = 1 / len(cases[0].references)
         what = f"one of {number} references, picked by its number (chance {chance:.0%})"
