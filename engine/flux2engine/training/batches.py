@@ -31,6 +31,7 @@ REFERENCE_DROPOUT = 0.1  # of the batches with references: their words are said,
 EDIT_SHARE = 0.4  # of the batches with references
 # How many references a scene comes with, and how often.
 COUNTS = {1: 34, 2: 18, 3: 12, 4: 10, 5: 6, 6: 5, 7: 4, 8: 4, 9: 3, 10: 4}
+TRIES = 4  # at saying a scene within the text window
 ALONE_FROM = 32  # rows of latents: larger references come one at a time, as the engine prepares them
 PRODUCTS = ("main", "extra", "prop")
 
@@ -243,7 +244,7 @@ class LatentSource:
         if rng.random() < CAPTION_DROPOUT:
             return [*self._padded([], window), 0]
         tries: list[list[int]] = []
-        for _ in range(5):
+        for _ in range(TRIES):
             ids = self.words.encode(say(rng))
             if len(ids) <= window:
                 return [*self._padded(ids, window), len(ids)]

@@ -81,7 +81,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
 )
 TRAINING: Mapping[str, Training] = MappingProxyType(
     {
-        "small": Training(32, 0.9, ((64, 4), (80, 3), (96, 3))),
+        "small": Training(32, 0.9, ((64, 3), (80, 3), (96, 4))),
         "middle": Training(16, 1.2, ((80, 1), (96, 2))),
         "large": Training(6, 1.5, ((96, 1),)),
         "rehearsal": Training(6, 0.9, ((64, 1), (96, 1))),

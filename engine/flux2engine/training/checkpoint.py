@@ -122,9 +122,12 @@ class Average:
         for name, value in self.values.items():
             value.copy_(values[name])
 
-    def put_into(self, module: nn.Module) -> None:
-        """Give the module the averaged weights."""
-        put_averaged(module, self.values)
+    @torch.no_grad()
+    def take(self, module: nn.Module, prefix: str) -> None:
+        """Forget the past of parameters with this prefix: they have just been replaced."""
+        for name, parameter in module.named_parameters():
+            if name.startswith(prefix):
+                self.values[name].copy_(parameter)
 
 
 @torch.no_grad()

@@ -232,6 +232,17 @@ def read_statistics(state: Mapping[str, Any]) -> Statistics:
     return Statistics(state["mean"].float(), state["variance"].float())
 
 
+def read_words(model: Nano, text: Path) -> None:
+    """Give a model the pretrained text encoder."""
+    pretrained = checkpoint.load(text)
+    if pretrained is None:
+        raise FileNotFoundError(text)
+    prefix = "encoder."
+    model.encoder.model.load_state_dict(
+        {k[len(prefix) :]: v for k, v in pretrained["model"].items() if k.startswith(prefix)}
+    )
+
+
 def train(
     model: Nano,
     cache: Path,
@@ -250,21 +261,16 @@ def train(
 ) -> list[float]:
     """Train through `plan`, resuming from `out` if it exists; return the loss of each step run.
 
-    A new run goes on from `start`, the flow's checkpoint of an earlier plan, or begins with the text encoder of `text`.
+    A new run goes on from `start`, the flow's checkpoint of an earlier plan, and takes its text encoder from `text`.
     """
-    if text is not None and start is None and checkpoint.load(out) is None:
-        pretrained = checkpoint.load(text)
-        if pretrained is None:
-            raise FileNotFoundError(text)
-        prefix = "encoder."
-        model.encoder.model.load_state_dict(
-            {k[len(prefix) :]: v for k, v in pretrained["model"].items() if k.startswith(prefix)}
-        )
     model.to(device)
     trainee = loop.Trainee(model, make_optimiser(model, rate))
     state = trainee.resume(out)
-    if state is None and start is not None:
-        state = trainee.follow(start)
+    if state is None:
+        state = trainee.follow(start) if start is not None else None
+        if text is not None:
+            read_words(model, text)
+            trainee.average.take(model, "encoder.")
     statistics = None if state is None else read_statistics(state)
     course = Course(plan, cache, model.words, seed, statistics, device, workers, refresh)
 
@@ -357,7 +363,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_training_arguments(parser)
-    parser.add_argument("--text", type=Path, help="the pretrained text encoder")
+    parser.add_argument("--text", type=Path, help="the pretrained text encoder, also for a --start that had another")
     parser.add_argument("--start", type=Path, help="go on from this checkpoint of another plan")
     parser.add_argument("--cool-down", type=float, default=0.3, help="share of the plan in which the rate falls")
     parser.add_argument("--plan", type=parse_plan, required=True, help="stage:samples[:references[:batch]],…")

@@ -29,7 +29,8 @@ class Machine:
 
     size: str
     device: str = "cpu"
-    painters: int = 1
+    painters: int = 1  # processes, while nothing else runs
+    painters_beside: int = 1  # while something trains
     planners: int = 0
     threads: int = 1
     fast: bool = False  # bf16 and compiled blocks
@@ -46,8 +47,9 @@ TINY = Machine("tiny")
 GPU = Machine(
     "R1",
     "cuda",
-    painters=10,
-    planners=4,
+    painters=15,
+    painters_beside=7,
+    planners=8,
     threads=4,
     fast=True,
     batches=(("small", 512), ("middle", 192), ("large", 48)),
@@ -91,14 +93,16 @@ class Plan:
 
     def paint(self, stage: str, shards: str, seconds: float, *more: object) -> None:
         """Make shards, and wait for them."""
-        self.finish(self.painting(stage, shards, seconds, *more))
+        self.finish(self._painting(stage, shards, seconds, self.machine.painters, *more))
 
     def painting(self, stage: str, shards: str, seconds: float, *more: object) -> subprocess.Popen[str]:
         """Start making shards beside what comes next."""
-        m = self.machine
+        return self._painting(stage, shards, seconds, self.machine.painters_beside, *more)
+
+    def _painting(self, stage: str, shards: str, seconds: float, workers: int, *more: object) -> subprocess.Popen[str]:
         arguments = (
             "--teacher", self.sources, *self._names(), "--out", self.work / "cache", "--stage", stage,
-            "--shards", shards, "--workers", m.painters, "--device", m.device, "--seconds", seconds, *more,
+            "--shards", shards, "--workers", workers, "--device", self.machine.device, "--seconds", seconds, *more,
         )  # fmt: skip
         return self._start("cache", arguments)
 
@@ -120,7 +124,10 @@ class Plan:
     def samples(self, stage: str, seconds: float) -> int:
         """Measure how many samples `seconds` are good for; once, so that a plan that is run again is the same plan."""
         if stage not in self.rates:
-            printed = self.run("flow_matching", *self._flow(), "--plan", self.phase(stage, 1), "--measure", 8)
+            printed = self.run(
+                "flow_matching", *self._transformer(), "--out", self.work, "--plan", self.phase(stage, 1),
+                "--measure", 8,
+            )  # fmt: skip
             rate = re.search(r"([\d.]+) samples a second", printed)
             if rate is None:
                 raise SystemExit("the rate was not measured")
@@ -134,8 +141,10 @@ class Plan:
 
     def flow(self, name: str, phases: str, seconds: float, *more: object) -> None:
         """Train the flow."""
-        out = self.work / name
-        self.run("flow_matching", *self._flow(), "--out", out, "--plan", phases, "--seconds", seconds, *more)
+        self.run(
+            "flow_matching", *self._transformer(), "--out", self.work / name, "--plan", phases,
+            "--seconds", seconds, *more,
+        )  # fmt: skip
 
     def distil(self, kind: str, teacher: str, phases: str, seconds: float, *more: object) -> None:
         """Bake guidance in, or few steps."""
@@ -175,10 +184,6 @@ class Plan:
             "--device", m.device, "--threads", m.threads, "--workers", m.planners, *fast,
         )  # fmt: skip
 
-    def _flow(self) -> tuple[object, ...]:
-        # A measurement writes nothing, but the command wants to know where it would.
-        return *self._transformer(), "--out", self.work / "flow", "--text", self.work / "text.pt"
-
 
 def rehearse(plan: Plan) -> None:
     """Run every stage for fifty steps on tiny sizes: what breaks here would have broken there."""
@@ -186,8 +191,8 @@ def rehearse(plan: Plan) -> None:
     plan.words(50)
     batch = plan.machine.batch("rehearsal")
     phase = plan.phase("rehearsal", 50 * batch)
-    plan.flow("flow", phase, 0.01)  # stopped at once, and resumed
-    plan.flow("flow", phase, 600)
+    plan.flow("flow", phase, 0.01, "--text", plan.work / "text.pt")  # stopped at once, and resumed
+    plan.flow("flow", phase, 600, "--text", plan.work / "text.pt")
     plan.flow("flow-next", plan.phase("rehearsal", 10 * batch), 600, "--start", plan.work / "flow", "--refresh", 5)
     plan.distil("guidance", "flow-next", phase, 600, "--words", 1.5, "--references", 1.25)
     plan.distil("step", "guidance", phase, 600, "--slim", plan.work / "slim")
@@ -216,7 +221,7 @@ def on_cpu(plan: Plan, hours: float, start: Path | None) -> None:
         for half in painting:
             plan.finish(half)
         plan.note(f"painted {stage}", 1)
-    begin = ("--start", start) if start else ()
+    begin = ("--text", plan.work / "text.pt", *(("--start", start) if start else ()))
     for name, stage, share, references, more in (
         ("flow-small", "small", 0.34, 0.6, begin),
         ("flow-middle", "middle", 0.2, 0.6, ("--start", plan.work / "flow-small")),
@@ -248,7 +253,8 @@ def on_gpu(plan: Plan, part: int, seconds: float, out: Path) -> None:
         plan.words(1500)
         plan.paint("small", "0:100000", 75, bare)
         behind = plan.painting("small", "0:100000", plan.left - 330, bare)
-        _flow_for(plan, "flow-small", "small", plan.left - 45, "--cool-down", 0, "--refresh", 400, *slim)
+        begin = ("--text", plan.work / "text.pt")
+        _flow_for(plan, "flow-small", "small", plan.left - 45, *begin, "--cool-down", 0, "--refresh", 400, *slim)
         plan.finish(behind)
     elif part == 2:
         plan.paint("middle", "0:100000", 60, bare)

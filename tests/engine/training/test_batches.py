@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,8 +214,8 @@ def test_the_recipe_knows_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyP
             asked.append([module, *map(str, arguments)])
             return "100.0 samples a second"
 
-        def painting(self, *arguments: object) -> None:  # type: ignore[override]
-            asked.append(["cache", *map(str, arguments)])
+        def _start(self, module: str, arguments: Sequence[object], output: int | None = None) -> None:  # type: ignore[override]
+            asked.append([module, *map(str, arguments)])
 
         def finish(self, process: object, goals: bool = False) -> None:
             assert process is None
@@ -226,10 +227,7 @@ def test_the_recipe_knows_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for part in (1, 2, 3):
         recipe.on_gpu(plan, part, 560, tmp_path / "out")
     trained = [call for call in asked if "--seconds" in call and call[0] != "cache"]
-    outs = [
-        Path(call[call.index("--out", call.index("--text") + 1 if "--text" in call else 0) + 1]).name
-        for call in trained
-    ]
+    outs = [Path(call[call.index("--out") + 1]).name for call in trained]
     assert outs == ["flow-small", "flow-middle", "flow-large", "guidance", "step"]
     assert all(20 < float(call[call.index("--seconds") + 1]) < 560 for call in trained)
     assert "text_pretraining" not in {call[0] for call in asked}

@@ -133,6 +133,23 @@ def test_a_run_out_of_time_stops_with_its_state(cache: Path, tokenizer: Tokenize
     assert timed == train_flow(cache, tokenizer, tmp_path / "untimed", 6)
 
 
+def test_a_run_goes_on_where_another_ended(cache: Path, tokenizer: Tokenizer, flow: Path, tmp_path: Path) -> None:
+    """A new plan starts with the other's weights and memory, so below where that began; and with other words."""
+    limits, first = loop.Limits(stop_after=8), train_flow(cache, tokenizer, tmp_path / "fresh", 8)
+    model = Nano(tokenizer, TINY)
+    following = flow_matching.train(model, cache, tmp_path / "next", PLAN, rate=3e-3, limits=limits, start=flow)
+    assert sum(following) < 0.9 * sum(first)
+    state = checkpoint.load(tmp_path / "next")
+    assert state is not None
+    assert (state["step"], state["age"]) == (8, 58)
+    encoder = fresh_encoder(tokenizer, seed=1)
+    text_pretraining.pretrain(encoder, CaptionSource(encoder, [], seed=1, pool=4), tmp_path / "text.pt", 1, size=2)
+    none = [Phase("small", 0)]
+    flow_matching.train(model, cache, tmp_path / "worded", none, text=tmp_path / "text.pt", start=flow)
+    weight = "model.layers.0.mlp.up_proj.weight"
+    assert torch.equal(model.encoder.state_dict()[weight], encoder.state_dict()[weight])
+
+
 def test_batches_planned_by_others_are_the_same(cache: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """Two planning processes change nothing but the time it takes."""
     alone = train_flow(cache, tokenizer, tmp_path / "alone", 6)
