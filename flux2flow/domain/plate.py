@@ -101,6 +101,8 @@ class BackendLimits:
     """Whether a negative prompt has an effect."""
     fixed_sampling: bool = False
     """Whether the model is distilled for its own steps and guidance, so that a campaign may not choose others."""
+    nouns: frozenset[str] | None = None
+    """The things it has a picture of, singular or plural, lower case; None where everything is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Reads no file and no clock; every decision a person may wonder about leaves a Pl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.format import AspectClass
@@ -24,6 +24,7 @@ from flux2flow.planning.references import ChosenReferences
 from flux2flow.planning.selection import Only, select
 from flux2flow.planning.upsampling import with_prompts
 from flux2flow.planning.values import Evaluation, Values
+from flux2flow.planning.vocabulary import unknown_pictures
 
 PLATE_LAYER = "plate"
 
@@ -52,7 +53,7 @@ def plan(bundle: CampaignBundle, limits: BackendLimits, only: Only | None = None
         title=bundle.campaign.title,
         brand_kit=bundle.brand_kit.brand_kit,
         brand_name=bundle.brand_kit.name,
-        backend=limits,
+        backend=replace(limits, nouns=None),  # what is unknown is noted: no plan carries a dictionary
         seed=bundle.campaign.seed,
         fonts=bundle.fonts,
         formats=tuple({target.format.id: target.format for group in groups.values() for target in group}.values()),
@@ -137,6 +138,7 @@ class _Drafting:
             self.plates.append(PlannedPlate(id, *key, first.aspect_class, side, request, tuple(served[side])))
             self._plate_notes(id, first, targets, shape, references, changes)
             self.notes += [PlanNote("prompt-shortened", what, id) for what in shortened]
+            self.notes += [PlanNote("unknown-noun", what, id) for what in self._unknown(said, values[0], references)]
             if said.negative:
                 self._negative_note(request)
             if swapped:
@@ -162,6 +164,12 @@ class _Drafting:
                 f"what stands under 'negative:' needs guidance above 1 to have an effect: it is {request.guidance:g}"
             )
             self.notes.append(PlanNote("negative-prompt", message))
+
+    def _unknown(self, brief: Brief, values: Values, references: ChosenReferences) -> list[str]:
+        """Say what the backend has no picture of, though it is to be painted; nothing else shows it."""
+        exact = values.captions.values() if brief.set_exactly else ()
+        shown = [*(reference.caption for reference in references.chosen), *exact]
+        return unknown_pictures((brief.scene, *brief.subjects), shown, self.limits)
 
     def _geometry(self, targets: Sequence[Target]) -> PlateGeometry | None:
         """Find the geometry of a plate; rows and variants share it."""

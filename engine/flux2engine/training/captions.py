@@ -1,336 +1,257 @@
-"""Scenes → captions, in the words a campaign planner uses: prose, comma list or JSON, with and without references.
+"""Scenes and edits → captions, in the words a campaign planner uses: prose, comma list or JSON, short and long.
 
-Knows nothing about pictures or models. A colour is said as a name, as "#rrggbb", or as a name (#rrggbb).
+Knows nothing about pictures or models. What a scene holds is said by `scene_words`; here facts are chosen and joined.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import random
+import re
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
 
-from flux2engine.training.colours import RGB, describe, to_hex
-from flux2engine.training.data import Placed, Scene
+from flux2engine.training import phrases
+from flux2engine.training.colours import RGB, to_hex
+from flux2engine.training.data import Scene
+from flux2engine.training.edits import Edit
+from flux2engine.training.scene_words import (
+    Role,
+    colour_words,
+    joined,
+    legend,
+    light_words,
+    object_noun,
+    object_words,
+    scene_facts,
+    second_part,
+)
 
-Role = Literal["main", "extra", "other"]
+__all__ = ["Caption", "Role", "caption", "edit_caption", "palette", "roles_for", "room_for", "scene_caption"]
 
-_SET = {
-    "seamless": [
-        "a seamless studio floor",
-        "a seamless studio backdrop with a smooth floor",
-        "a seamless studio backdrop with a smooth floor",
-        "a plain seamless paper backdrop for an infographic",
-        "a seamless studio set",
-        "a seamless backdrop",
-        "a seamless sweep",
-        "a clean studio set",
-        "a seamless paper sweep",
-        "an empty studio",
-        "a plain studio backdrop and floor",
-        "floor and backdrop only",
-    ],
-    "gradient": ["a smooth gradient backdrop", "a gradient background", "a soft colour gradient"],
-    "two-tone": [
-        "a two-tone studio set with wall and floor",
-        "a two-tone set",
-        "a wall and a floor in two colours",
-        "a studio with a floor line",
-    ],
-    "bokeh": [
-        "a backdrop with soft bokeh lights",
-        "a blurred bokeh background",
-        "out-of-focus lights in the background",
-    ],
-    "paper": ["a set of layered cut paper waves", "layered paper waves", "a paper-cut backdrop with waves"],
-    "arch": ["a studio set with an arch in the wall", "a wall with an arch", "a set with an arched niche"],
-    "disc": ["a studio set with a round disc on the wall", "a wall with a large circle", "a backdrop with a sun disc"],
-    "curtain": ["a studio set with a draped curtain", "a backdrop of vertical folds", "a soft curtain backdrop"],
-    "window": [
-        "a seamless studio set with soft window light on the wall",
-        "a wall with the light of a window",
-        "a studio with window light falling on the backdrop",
-    ],
+# How often a fact is left out: of a long caption, of a short one. What a reference shows is always said.
+_LEFT_OUT = {
+    "camera": (0.45, 0.8),
+    "light": (0.12, 0.5),
+    "floor": (0.6, 0.9),
+    "rim": (0.4, 0.8),
+    "decor": (0.25, 0.7),
+    "pattern": (0.2, 0.5),
+    "spheres": (0.1, 0.4),
+    "nothing": (0.6, 0.8),
+    "stand_colour": (0.04, 0.4),
+    "second": (0.05, 0.4),
+    "empty": (0.06, 0.4),
 }
-_STAND = {
-    "round podium": ["a round podium", "a round plinth", "a cylindrical podium", "a low round stage"],
-    "stacked podium": ["a two-tier round podium", "a stacked podium", "two stacked round podiums"],
-    "box plinth": ["a box plinth", "a square plinth", "a rectangular podium", "a block"],
-    "steps": ["three steps", "a set of steps", "rising block steps"],
-}
-_LIGHT = {
-    "left": ["from the left", "from the upper left", "falling from the left"],
-    "right": ["from the right", "from the upper right", "falling from the right"],
-    "top": ["from above", "from the top"],
-    "front": ["from the front", "even frontal light"],
-}
-_MOOD = {
-    "neutral": ["soft", "soft neutral", "diffused", "soft studio", "even", "soft even"],
-    "warm": ["warm", "soft warm", "warm soft"],
-    "cool": ["cool", "soft cool", "cool clear"],
-    "dawn": ["soft dawn", "dawn", "early morning", "soft morning", "sunrise"],
-    "golden hour": ["golden hour", "late golden", "warm evening", "sunset"],
-    "night": ["night", "moody night", "dim night", "late evening"],
-    "dramatic": ["dramatic", "hard spot", "high-contrast"],
-    "bright": ["bright", "bright airy", "high-key", "bright even daylight"],
-}
-_EMPTY = {
-    "left": [
-        "empty clean space on the left for text",
-        "copy space on the left",
-        "the left side is empty",
-        "empty space on the left",
-        "the left third stays empty and calm",
-        "negative space on the left",
-    ],
-    "right": [
-        "empty clean space on the right for text",
-        "copy space on the right",
-        "the right side is empty",
-        "empty space on the right",
-        "the right third stays empty and calm",
-        "negative space on the right",
-    ],
-    "top": [
-        "empty clean space at the top for text",
-        "copy space at the top",
-        "the upper part is empty",
-        "empty space above",
-        "the upper third stays empty and calm",
-        "the upper half stays empty",
-    ],
-    "bottom": [
-        "empty clean space at the bottom for text",
-        "copy space at the bottom",
-        "the lower part is empty",
-        "empty space below",
-        "the lower third stays empty and calm",
-    ],
-    "none": ["centred composition", "balanced composition", "centered"],
-}
-_PLACE = {
-    "left": ["on the right"],
-    "right": ["on the left"],
-    "top": ["in the lower part", "low in the picture"],
-    "bottom": ["in the upper part"],
-    "none": ["in the centre", "in the middle", "centred"],
-}
-_CAMERA = {
-    "eye level": ["eye level", "straight on", "eye-level view"],
-    "slightly above": ["slightly from above", "slightly high angle", "seen from slightly above"],
-    "low angle": ["low angle", "from a low angle"],
-}
-_BACKDROP = ["backdrop", "backdrop", "background", "wall"]
-_GRADIENT = {"vertical": "from top to bottom", "horizontal": "from left to right", "diagonal": "diagonally"}
-_FILLER = [
-    "product photography",
-    "studio product photograph",
-    "clean and minimal",
-    "premium",
-    "high detail",
-    "commercial photography",
-    "no text",
-    "advertising campaign",
-    "photorealistic",
-    "minimalist",
-    "calm and uncluttered",
-    "smooth surfaces",
-    "sharp focus",
-    "soft shadows",
-    "editorial",
-    "high quality",
-    "modern",
-    "elegant",
-    "85mm lens",
-    "shallow depth of field",
-    "matte surfaces",
-    "a brand campaign plate",
-]
+# What goes first where a caption has no room for all: the planner leaves clauses out in such an order too.
+_EXPENDABLE = (
+    *("camera", "floor", "rim", "nothing", "decor", "palette", "pattern", "spheres", "light", "second", "stand_colour"),
+    *("stand", "empty", "props"),
+)
+_PIECE = re.compile(r"#[0-9a-f]{6}|[^\W\d_]+|\d|[^\w\s]+")
+_ORDER = (
+    *("main", "extra", "props", "nothing", "stand", "spheres", "decor", "light", "rim", "backdrop", "second"),
+    *("stand_colour", "floor", "pattern", "palette", "empty", "camera"),
+)
 
 
-def colour_words(colour: RGB, rng: random.Random, bare: bool = True) -> str:
-    """Say a colour; `bare` allows a name without its value."""
-    kind = rng.random()
-    if kind < 0.18 and bare:
-        return describe(colour, rng)
-    return to_hex(colour) if kind < 0.38 else f"{describe(colour, rng)} ({to_hex(colour)})"
+def room_for(window: int) -> int:
+    """Return how many tokens, as `estimated_tokens` counts, leave 99 captions in 100 whole in a text window."""
+    return window * 27 // 32  # rare names are several tokens
 
 
-def _article(noun: str, rng: random.Random) -> str:
-    return f"the {noun}" if rng.random() < 0.25 else f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+ROOM = room_for(128)
 
 
-def _subject(placed: Placed, role: Role, roles: Sequence[Role], rng: random.Random) -> str:
-    if role in roles:
-        number = roles.index(role) + 1
-        words = rng.choice(
-            [
-                "the product from image {}",
-                "the product of image {}",
-                "the product shown in image {}",
-                "the object from image {}",
-            ]
-        )
-        said = words.format(number)
-        return f"{said}, {_article(placed.identity.name, rng)}" if rng.random() < 0.25 else said
-    return _article(placed.identity.name, rng)
+@dataclass(frozen=True)
+class Caption:
+    """A caption, and which facts of the scene it says (the keys of `scene_facts`)."""
+
+    text: str
+    said: frozenset[str]
 
 
-def _legend(scene: Scene, roles: Sequence[Role], rng: random.Random) -> str:
-    """Say what each reference is, as a planner's caption does."""
-    said = []
-    for number, role in enumerate(roles, 1):
-        placed = scene.main if role == "main" else scene.extra
-        if role == "other" or placed is None:
-            words = rng.choice(["a style reference", "another product", "a reference", "for mood only"])
-        else:
-            noun = _article(placed.identity.name, rng)
-            words = rng.choice(["the product", f"the product, {noun}", noun])
-        said.append(f"image {number} is {words}")
-    return rng.choice(["; ", ", ", ". "]).join(said)
+def roles_for(names: Sequence[str]) -> tuple[Role, ...]:
+    """Turn what references are called in the cache into roles."""
+    return tuple({"reference": "style", "palette": "swatch"}.get(name, name) for name in names)
 
 
-def _parts(scene: Scene, roles: Sequence[Role], rng: random.Random) -> dict[str, str]:
-    """Say the facts of the scene, each in words."""
-    second = {
-        "two-tone": "floor",
-        "gradient": "fading to",
-        "arch": "arch",
-        "disc": "disc",
-        "paper": "front layer",
-        "bokeh": "lights",
-    }.get(scene.set)
-    place = rng.choice(_PLACE[scene.empty])
-    parts = {
-        "set": rng.choice(_SET[scene.set]),
-        "light": f"{rng.choice(_MOOD[scene.mood])} light {rng.choice(_LIGHT[scene.light])}".replace(
-            "light even frontal light", "even frontal light"
-        ),
-        "backdrop": f"{rng.choice(_BACKDROP)} in {colour_words(scene.backdrop, rng)}",
-        "empty": rng.choice(_EMPTY[scene.empty]),
-        "camera": rng.choice(_CAMERA[scene.camera]),
-    }
-    if scene.set == "gradient":
-        first, last = colour_words(scene.backdrop, rng), colour_words(scene.second, rng)
-        what = rng.choice(["backdrop", "background", "gradient"])
-        parts["backdrop"] = f"{what} from {first} to {last} {_GRADIENT[scene.gradient]}"
-    elif scene.set == "seamless" and rng.random() < 0.4:
-        # A sweep has one colour; planners name it twice, as backdrop and as floor.
-        parts["second"] = f"floor in {parts['backdrop'].split(' in ', 1)[1]}"
-    elif second:
-        parts["second"] = f"{second} in {colour_words(scene.second, rng)}"
-    if scene.stand != "none":
-        parts["stand"] = rng.choice(_STAND[scene.stand]) + (f" {place}" if rng.random() < 0.4 else "")
-        parts["stand_colour"] = (
-            f"{rng.choice(['podium', 'podium', 'plinth', 'stand'])} in {colour_words(scene.stand_colour, rng)}"
-        )
-    if scene.spheres:
-        parts["spheres"] = "a sphere beside it" if scene.spheres == 1 else "two spheres beside it"
-    if scene.main is not None:
-        where = "on the podium" if scene.stand != "none" else "on the floor"
-        subject = _subject(scene.main, "main", roles, rng)
-        parts["main"] = f"{subject} {rng.choice(['stands', 'is placed', 'sits'])} {where}" + (
-            f" {place}" if rng.random() < 0.4 else ""
-        )
-        if scene.extra is not None:
-            side = "to its left" if scene.extra.box[0] < scene.main.box[0] else "to its right"
-            parts["extra"] = f"{_subject(scene.extra, 'extra', roles, rng)} {side}"
-    elif rng.random() < 0.4:
-        parts["nothing"] = rng.choice(
-            ["an empty set", "an empty set", "nothing else in the picture", "floor and backdrop only"]
-        )
-    return parts
+def caption(scene: Scene, rng: random.Random, roles: Sequence[Role] = (), room: int = ROOM) -> str:
+    """Say the scene in about `room` tokens; `roles` names what each reference picture is, in order."""
+    return scene_caption(scene, rng, roles, room).text
 
 
-def caption(scene: Scene, rng: random.Random, roles: Sequence[Role] = ()) -> str:
-    """Say the scene; `roles` names what each reference picture is, in order."""
-    parts = _parts(scene, roles, rng)
-    legend = _legend(scene, roles, rng) if roles and rng.random() < 0.55 else ""
-    for key, chance in (("camera", 0.45), ("light", 0.12), ("empty", 0.5 if scene.empty == "none" else 0.05)):
-        if rng.random() < chance:
-            parts.pop(key)
-    if "stand_colour" in parts and "stand" in parts and rng.random() < 0.15:
-        parts["stand"] = f"{parts['stand']} in {parts.pop('stand_colour').split(' in ', 1)[1]}"
-    form = rng.random()
-    if form < 0.2:
-        return _json_form(scene, parts, legend, rng)
-    filler = rng.sample(_FILLER, rng.choice([0, 1, 1, 2, 2, 3]))
-    if form < 0.45:
-        items = [*parts.values(), *filler]
-        if rng.random() < 0.5:
-            rng.shuffle(items)
-        if rng.random() < 0.2:
-            items.append("palette " + ", ".join(to_hex(c) for c in _palette(scene)))
-        text = ", ".join(([legend] if legend else []) + items)
-        return text.replace("; ", ", ")
-    return _prose(parts, legend, filler, rng)
+def scene_caption(scene: Scene, rng: random.Random, roles: Sequence[Role] = (), room: int = ROOM) -> Caption:
+    """Say the scene, and tell which of its facts were said."""
+    facts = scene_facts(scene, roles, rng)
+    short = rng.random() < 0.3
+    for key, chances in _LEFT_OUT.items():
+        chance = 0.5 if key == "empty" and scene.empty == "none" else chances[short]
+        if key in facts and rng.random() < chance:
+            facts.pop(key)
+    if by_image := "palette" in facts and rng.random() < 0.6:
+        # Only the swatch tells the colours then.
+        facts["backdrop"] = f"{rng.choice(phrases.BACKDROP)} {facts.pop('palette')}"
+        facts = {key: value for key, value in facts.items() if key not in ("second", "stand_colour")}
+    references = legend(scene, roles, rng) if roles and rng.random() < (0.25 if short else 0.5) else ""
+    filler = [] if short else list(dict.fromkeys(rng.sample(phrases.FILLER, rng.choice((0, 1, 1, 2, 2, 3)))))
+    colours = [] if by_image else [to_hex(colour) for colour in palette(scene)]
+    kind, state = rng.random(), rng.getstate()
+
+    def write() -> str:
+        rng.setstate(state)  # a caption that is shortened keeps its form
+        if kind < 0.15:
+            return _as_json(facts, references, filler, colours, rng)
+        if kind < 0.4:
+            return _as_list(facts, references, filler, colours, rng)
+        return _as_prose(facts, references, filler, rng)
+
+    text = write()
+    for key in ("filler", "legend", *_EXPENDABLE):
+        if estimated_tokens(text) <= room:
+            break
+        if key == "filler":
+            filler = []
+        elif key == "legend":
+            references = ""
+        elif key in facts and not (key == "props" and any(role.startswith("prop") for role in roles)):
+            facts.pop(key)
+        text = write()
+    said = {*facts} | ({"second"} if scene.set == "gradient" else set())
+    unsaid = {"backdrop", "second", "stand_colour"} if by_image else set() if second_part(scene) else {"second"}
+    return Caption(text, frozenset(said - unsaid))
 
 
-def _palette(scene: Scene) -> list[RGB]:
+def estimated_tokens(text: str) -> int:
+    """Count words, digits and punctuation, a value as seven: what nano's tokenizer makes of a caption, nearly."""
+    return sum(7 if len(piece) == 7 and piece[0] == "#" else 1 for piece in _PIECE.findall(text))
+
+
+def palette(scene: Scene) -> list[RGB]:
+    """List the colours that a scene shows."""
     colours = [scene.backdrop]
-    if scene.set in ("gradient", "two-tone", "arch", "disc", "paper"):
+    if second_part(scene):
         colours.append(scene.second)
     if scene.stand != "none":
         colours.append(scene.stand_colour)
     return colours
 
 
-def _prose(parts: dict[str, str], legend: str, filler: list[str], rng: random.Random) -> str:
-    opening = parts.pop("set")
-    if "main" in parts and rng.random() < 0.6:
-        opening = f"{parts.pop('main')}, {rng.choice(['on', 'in front of', 'in'])} {opening}"
-        if "stand" in parts and rng.random() < 0.5:
-            opening += f" with {parts.pop('stand')}"
-    elif "stand" in parts:
-        opening += f" with {parts.pop('stand')}"
-    order = [
-        "main",
-        "extra",
-        "nothing",
-        "stand",
-        "spheres",
-        "light",
-        "backdrop",
-        "second",
-        "stand_colour",
-        "empty",
-        "camera",
-    ]
+def _as_list(facts: dict[str, str], references: str, filler: list[str], colours: list[str], rng: random.Random) -> str:
+    items = [*_with_stand(facts, rng).values(), *filler]
+    if rng.random() < 0.5:
+        rng.shuffle(items)
+    if colours and rng.random() < 0.15:
+        items.append("palette " + ", ".join(colours))
+    return ", ".join(([references] if references else []) + items).replace("; ", ", ")
+
+
+def _with_stand(facts: dict[str, str], rng: random.Random) -> dict[str, str]:
+    """Say the stand and its colour in one, sometimes: "a round podium in coral"."""
+    facts = dict(facts)
+    if "stand_colour" in facts and "stand" in facts and rng.random() < 0.15:
+        facts["stand"] = f"{facts['stand']} in {facts.pop('stand_colour').split(' in ', 1)[1]}"
+    return facts
+
+
+def _as_prose(facts: dict[str, str], references: str, filler: list[str], rng: random.Random) -> str:
+    facts = _with_stand(facts, rng)
+    opening = facts.pop("set")
+    if "main" in facts and rng.random() < 0.6:
+        opening = f"{facts.pop('main')}, {rng.choice(('', '', 'on ', 'in front of ', 'in '))}{opening}"
+    if "stand" in facts and rng.random() < 0.6:
+        opening += f" with {facts.pop('stand')}"
+    if "pattern" in facts and rng.random() < 0.6:
+        opening += f" with {facts.pop('pattern')}"
+    order = list(_ORDER)
     if rng.random() < 0.4:
         rng.shuffle(order)
-    items = [parts[key] for key in order if key in parts]
+    items = [facts[key] for key in order if key in facts]
     end = rng.random()
     tail = filler + items if end < 0.15 else items + filler
-    if end > 0.75:  # several sentences
-        cut = rng.randint(1, max(1, len(tail) - 1))
-        text = f"{opening}, {', '.join(tail[:cut])}. {', '.join(tail[cut:]).capitalize()}."
+    if end > 0.75 and len(tail) > 1:  # several sentences
+        cut = rng.randint(1, len(tail) - 1)
+        text = f"{opening}, {', '.join(tail[:cut])}. {_sentence(', '.join(tail[cut:]))}"
     else:
-        text = f"{opening}, {', '.join(tail)}."
+        text = _sentence(", ".join((opening, *tail)))
     text = text[0].upper() + text[1:]
-    if legend:
-        legend = legend[0].upper() + legend[1:]
-        text = f"{legend}. {text}" if rng.random() < 0.7 else f"{text} {legend}."
-    return text.replace(". .", ".").replace(", .", ".")
+    if not references:
+        return text
+    return f"{_sentence(references)} {text}" if rng.random() < 0.7 else f"{text} {_sentence(references)}"
 
 
-def _json_form(scene: Scene, parts: dict[str, str], legend: str, rng: random.Random) -> str:
-    subjects = [parts[key] for key in ("main", "extra", "stand", "spheres") if key in parts]
-    painted = [parts[key] for key in ("backdrop", "second", "stand_colour") if key in parts]
-    document: dict[str, object] = {"scene": parts["set"]}
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _as_json(facts: dict[str, str], references: str, filler: list[str], colours: list[str], rng: random.Random) -> str:
+    """Write the keys of FLUX.2's JSON prompts; few of them, since every one costs tokens."""
+    subjects = [facts[key] for key in ("main", "extra", "props", "stand", "spheres", "decor") if key in facts]
+    painted = [facts[key] for key in ("backdrop", "second", "stand_colour") if key in facts]
+    document: dict[str, object] = {"scene": facts["set"]}
     if subjects:
         described = [{"description": subject} for subject in subjects]
-        document["subjects"] = rng.choice([described, subjects, ", ".join(subjects)])
-    if rng.random() < 0.4:
-        document["style"] = rng.choice(_FILLER)
-    if rng.random() < 0.65:
-        document[rng.choice(["color_palette", "palette"])] = painted
+        document["subjects"] = rng.choice((described, subjects, ", ".join(subjects)))
+    if filler and rng.random() < 0.5:
+        document["style"] = filler[0]
+    if rng.random() < 0.75 or not colours:
+        document[rng.choice(("color_palette", "palette"))] = painted
     else:
-        document["palette"] = [to_hex(colour) for colour in _palette(scene)]
-        if rng.random() < 0.6:
-            document["background"] = parts["backdrop"]
-    composition = ", ".join(parts[key] for key in ("empty", "nothing") if key in parts)
-    said = {"lighting": parts.get("light"), "composition": composition, "camera": parts.get("camera")}
-    document |= {name: value for name, value in said.items() if value}
-    if legend:
-        document["references"] = legend.split("; ") if rng.random() < 0.6 else legend
+        document["palette"] = colours
+        document["background"] = facts["backdrop"]
+    rest = ", ".join(facts[key] for key in ("empty", "nothing", "floor", "pattern", "palette") if key in facts)
+    lighting = ", ".join(facts[key] for key in ("light", "rim") if key in facts)
+    values = {"lighting": lighting, "composition": rest, "camera": facts.get("camera")}
+    document |= {name: value for name, value in values.items() if value}
+    if references:
+        document["references"] = references.split("; ") if rng.random() < 0.6 else references
     return json.dumps(document, ensure_ascii=False)
+
+
+def edit_caption(edit: Edit, rng: random.Random, image_names: Sequence[Role] = ()) -> str:
+    """Ask for an edit; `image_names` are the roles of the reference pictures, the one that is edited being "before"."""
+    roles = roles_for(image_names)
+    edited = roles.index("before") + 1 if "before" in roles else 1
+    image = f"image {edited}" if rng.random() < 0.7 else "the picture"
+    kind: str = edit.kind
+    if kind == "palette" and "swatch" in roles:
+        kind = "palette by image"
+    old = edit.before.extra if edit.kind == "remove" else edit.before.main
+    new = edit.after.extra if edit.kind == "add" else edit.after.main
+    values = {
+        "image": image,
+        "colour": colour_words(edit.after.backdrop, rng),
+        "palette": joined([colour_words(colour, rng) for colour in palette(edit.after)]),
+        "number": roles.index("swatch") + 1 if "swatch" in roles else 0,
+        "light": light_words(edit.after, rng),
+        "old": f"the {object_noun(old, rng)}" if old is not None else "the object",
+        "new": object_words(new, "extra" if edit.kind == "add" else "main", roles, rng) if new is not None else "",
+        "side": _side(edit),
+        "ratio": ratio_words(edit.after.aspect),
+    }
+    if edit.kind == "swap" and rng.random() < 0.4:
+        values["old"] = "the product"
+    said = [rng.choice(phrases.EDIT[kind]).format(**values)]
+    if rng.random() < 0.35:
+        products = edit.after.main is not None and edit.kind in ("backdrop", "palette")
+        said.append(rng.choice(phrases.KEEP if products else phrases.KEEP[:2]))
+    if edit.kind == "outpaint" and edit.after.empty != "none" and rng.random() < 0.5:
+        said.append(rng.choice(phrases.EMPTY[edit.after.empty]).format(part="third"))
+    text = rng.choice((", ", "; ", ", ")).join(said)
+    references = legend(edit.after, roles, rng) if len(roles) > 1 and rng.random() < 0.3 else ""
+    text = _sentence(text) if rng.random() < 0.7 else text
+    return f"{_sentence(references)} {text}" if references else text
+
+
+def _side(edit: Edit) -> str:
+    added, main = edit.after.extra, edit.after.main
+    if added is None or main is None:
+        return "beside it"
+    left = added.box[0] + added.box[2] < main.box[0] + main.box[2]
+    return "on the left" if left else "on the right"
+
+
+def ratio_words(aspect: float) -> str:
+    """Name the usual ratio nearest to an aspect: "16:9"."""
+    return min(phrases.RATIOS, key=lambda name: abs(math.log(phrases.RATIOS[name] / aspect)))

@@ -142,7 +142,8 @@ def to_hex(colour: RGB) -> str:
 _VALUES = [(name, parse_hex(value)) for name, value in NAMED.items()]
 
 
-def _distance(first: RGB, second: RGB) -> float:
+def distance(first: RGB, second: RGB) -> float:
+    """Return how far two colours are apart, squared, roughly as they are seen."""
     # The "redmean" weighting: close enough to perception to choose a word, and cheap.
     mean = (first[0] + second[0]) / 2
     red, green, blue = (a - b for a, b in zip(first, second, strict=True))
@@ -167,7 +168,7 @@ def _hue_word(hue: float) -> str:
 def describe(colour: RGB, rng: random.Random) -> str:
     """Name a colour: one of the nearest names, or an adjective and a hue."""
     if rng.random() < 0.7:
-        nearest = sorted(_VALUES, key=lambda item: _distance(item[1], colour))[:2]
+        nearest = sorted(_VALUES, key=lambda item: distance(item[1], colour))[:2]
         return nearest[0 if rng.random() < 0.8 else 1][0]
     hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in colour))
     if saturation < 0.12 or lightness < 0.06 or lightness > 0.96:

@@ -9,8 +9,10 @@ The decoder learns to turn the teacher's latents into pixels, the encoder to fin
 from __future__ import annotations
 
 import argparse
+import math
 import random
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,9 @@ from torch.nn import functional
 
 from flux2engine.autoencoder import TinyAutoencoder
 from flux2engine.model_folder import load_teacher
-from flux2engine.training import checkpoint
-from flux2engine.training.cache import shard_path
+from flux2engine.training import checkpoint, loop
 from flux2engine.training.muon import Muon, split_parameters
+from flux2engine.training.shards import read_shard, shard_paths
 
 BATCH_SIZE = {64: 16, 128: 4, 256: 1}
 _LATENT = 8  # pixels a latent covers
@@ -34,26 +36,27 @@ LATENT_JITTER = 0.06
 
 
 class PictureSource:
-    """Draw crops with their latents: 64 px from small shards, 128 px whole, 256 px from middle shards."""
+    """Draw crops with their latents, from small shards, or from middle ones if they are larger than 128 px."""
 
-    def __init__(self, folder: Path, side: int, seed: int, limit: int = 80) -> None:
-        self.side, self.seed = side, seed
-        stage = "middle" if side > 128 else "small"
+    def __init__(
+        self, folder: Path, side: int, seed: int, stage: str = "", device: str = "cpu", limit: int = 80
+    ) -> None:
+        self.side, self.seed, self.device = side, seed, device
         self.pairs: list[tuple[NDArray[np.uint8], NDArray[np.float16]]] = []
-        for path in sorted(shard_path(folder, stage, 0).parent.glob("?????.npz"))[:limit]:
-            with np.load(path) as stored:
-                self.pairs.append((stored["pixels"], stored["latents"]))
-        if not self.pairs:
-            raise FileNotFoundError(f"no shards in {folder / stage}: run flux2engine.training.cache first")
+        for path in shard_paths(folder, stage or ("middle" if side > 128 else "small"), limit):
+            shard = read_shard(path, pixels=True)
+            if shard.pixels is None:
+                raise ValueError(f"{path} has no pixels: make shards for the autoencoder without --without-pixels")
+            self.pairs.append((shard.pixels, shard.latents))
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor, bool]:
+    def batch(self, step: int, size: int) -> tuple[Tensor, Tensor, bool]:
         """Return pixels in 0 … 1, raw latents, and whether they are crops."""
         rng = random.Random(f"{self.seed}/{self.side}/{step}")
         pixels, latents = rng.choice(self.pairs)
         height, width = (min(self.side, side) for side in pixels.shape[1:3])
         cropped = (height, width) != pixels.shape[1:3]
         chosen_pixels, chosen_latents = [], []
-        for _ in range(BATCH_SIZE[self.side]):
+        for _ in range(size):
             index = rng.randrange(len(pixels))
             top = rng.randrange((pixels.shape[1] - height) // _LATENT + 1)
             left = rng.randrange((pixels.shape[2] - width) // _LATENT + 1)
@@ -61,10 +64,10 @@ class PictureSource:
                 pixels[index, top * _LATENT : top * _LATENT + height, left * _LATENT : left * _LATENT + width]
             )
             chosen_latents.append(latents[index, :, top : top + height // _LATENT, left : left + width // _LATENT])
-        batch = torch.from_numpy(np.stack(chosen_pixels)).permute(0, 3, 1, 2).float() / 255
+        batch = torch.from_numpy(np.stack(chosen_pixels)).to(self.device).permute(0, 3, 1, 2).float() / 255
         return (
             batch.contiguous(memory_format=torch.channels_last),
-            torch.from_numpy(np.stack(chosen_latents)).float(),
+            torch.from_numpy(np.stack(chosen_latents)).to(self.device).float(),
             cropped,
         )
 
@@ -76,7 +79,7 @@ def decoder_loss(painted: Tensor, pixels: Tensor, cropped: bool) -> Tensor:
     difference = painted - pixels
     fine = (difference.square() + 1e-4).sqrt().mean() - 1e-2
     pooled = {size: functional.avg_pool2d(difference, size) for size in (4, 8, 16)}
-    coarse = sum((part.abs().mean() for part in pooled.values()), start=torch.zeros(()))
+    coarse = sum((part.abs().mean() for part in pooled.values()), start=torch.zeros((), device=difference.device))
     return fine + 4 * difference.square().mean() + coarse + 0.25 * _slopes(difference) + _slopes(pooled[4])
 
 
@@ -88,18 +91,18 @@ def _slopes(difference: Tensor) -> Tensor:
 
 def soften(latents: Tensor, generator: torch.Generator) -> Tensor:
     """Blur latents and draw them towards their mean: a sampler's walls are smoother than any encoded picture's."""
-    width = int(torch.randint(0, 4, (), generator=generator))
+    width = int(torch.randint(0, 4, (), generator=generator, device=generator.device))
     padded = functional.pad(latents, (width,) * 4, mode="replicate")
     blurred = functional.avg_pool2d(padded, 2 * width + 1, stride=1)
-    keep = torch.rand(latents.shape[0], 1, 1, 1, generator=generator)
+    keep = torch.rand(latents.shape[0], 1, 1, 1, generator=generator, device=generator.device)
     mean = latents.mean((2, 3), keepdim=True)
     return mean + keep * (blurred - mean)
 
 
 def jitter(latents: Tensor, generator: torch.Generator) -> Tensor:
     """Add the small errors that a sampler leaves."""
-    amount = LATENT_JITTER * torch.rand((), generator=generator)
-    return latents + amount * torch.randn(latents.shape, generator=generator)
+    amount = LATENT_JITTER * torch.rand((), generator=generator, device=generator.device)
+    return latents + amount * torch.randn(latents.shape, generator=generator, device=generator.device)
 
 
 def encoder_loss(found: Tensor, latents: Tensor, cropped: bool) -> Tensor:
@@ -109,88 +112,121 @@ def encoder_loss(found: Tensor, latents: Tensor, cropped: bool) -> Tensor:
     return (found - latents).square().mean() / latents.square().mean() + 0.5 * (found - latents).abs().mean()
 
 
-def parse_plan(text: str) -> list[tuple[int, int]]:
-    """Read "64:3000,128:2500" as (side, steps) pairs."""
-    return [(int(side), int(steps)) for side, steps in (part.split(":") for part in text.split(","))]
+def joint_loss(
+    autoencoder: nn.ModuleDict, pixels: Tensor, latents: Tensor, cropped: bool, generator: torch.Generator
+) -> Tensor:
+    """Train both together without letting them drift: each must go on working with the teacher's other half."""
+    found = autoencoder["encoder"](pixels)
+    pair = decoder_loss(autoencoder["decoder"](jitter(found, generator)), pixels, cropped)
+    alone = decoder_loss(autoencoder["decoder"](jitter(latents, generator)), pixels, cropped)
+    return pair + alone + encoder_loss(found, latents, cropped)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """A part of the plan: crops of this side, so many steps, from this stage's shards, in batches of this size."""
+
+    side: int
+    steps: int
+    size: int
+    stage: str = ""
+
+
+def parse_plan(text: str) -> list[Crops]:
+    """Read "64:3000,128:2500:32:middle" as side:steps[:batch[:stage]]."""
+    plan = []
+    for part in text.split(","):
+        side, steps, *rest = part.split(":")
+        size = int(rest[0]) if rest else BATCH_SIZE[int(side)]
+        plan.append(Crops(int(side), int(steps), size, rest[1] if len(rest) > 1 else ""))
+    return plan
+
+
+def build(part: str, seed: int, start: Sequence[Path] = ()) -> nn.Module:
+    """Return the "decoder", the "encoder", or both to be finished together from the checkpoints `start`."""
+    torch.manual_seed(seed)
+    autoencoder = TinyAutoencoder()
+    if part != "joint":
+        return autoencoder.decoder if part == "decoder" else autoencoder.encoder
+    for module, path in zip((autoencoder.decoder, autoencoder.encoder), start, strict=True):
+        state = checkpoint.load(path)
+        if state is None:
+            raise FileNotFoundError(path)
+        checkpoint.put_averaged(module, state["average"])
+    return nn.ModuleDict({"decoder": autoencoder.decoder, "encoder": autoencoder.encoder})
 
 
 def distill(
     part: str,
     cache: Path,
     out: Path,
-    plan: list[tuple[int, int]],
+    plan: list[Crops],
     rate: float = 1e-3,
     seed: int = 5,
-    save_seconds: float = 60,
-    stop_after: int | None = None,
+    limits: loop.Limits | None = None,
     teacher: TinyAutoencoder | None = None,
+    device: str = "cpu",
+    start: Sequence[Path] = (),
 ) -> list[float]:
-    """Train the "decoder" or the "encoder" through `plan`, resuming from `out`; return the loss of each step run.
+    """Train a part through `plan`, resuming from `out`; return the loss of each step run.
 
     With a teacher, two decoder steps in three see softened latents, and what the teacher makes of them is the target.
     """
-    torch.manual_seed(seed)
-    autoencoder = TinyAutoencoder()
-    module: nn.Module = autoencoder.decoder if part == "decoder" else autoencoder.encoder
+    module = build(part, seed, start).to(device)
     matrices, others = split_parameters(module, lambda name, _: ".conv." in name or ".pool." in name)
-    optimiser, average = (
-        Muon(matrices, [{"params": others, "lr": rate}], lr=rate / 2),
-        checkpoint.Average(module, 0.998),
+    trainee = loop.Trainee(module, Muon(matrices, [{"params": others, "lr": rate}], lr=rate / 2), 0.998)
+    trainee.resume(out)
+    total = sum(crops.steps for crops in plan)
+    sources: dict[Crops, PictureSource] = {}
+
+    def loss_at(step: int) -> Tensor:
+        crops = _crops_at(plan, step)
+        if crops not in sources:
+            sources.clear()
+            sources[crops] = PictureSource(cache, crops.side, seed, crops.stage, device)
+        pixels, latents, cropped = sources[crops].batch(step, crops.size)
+        generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
+        if part == "encoder":
+            return encoder_loss(module(pixels), latents, cropped)
+        if isinstance(module, nn.ModuleDict):
+            return joint_loss(module, pixels, latents, cropped, generator)
+        if teacher is not None and step % 3:
+            latents = soften(latents, generator)
+            with torch.no_grad():
+                pixels = teacher.decode(latents.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
+        noisy = jitter(latents, generator).contiguous(memory_format=torch.channels_last)
+        return decoder_loss(module(noisy), pixels, cropped)
+
+    return loop.run(
+        trainee,
+        loss_at,
+        total,
+        out,
+        limits or loop.Limits(save_seconds=60),
+        rate_at=lambda step: checkpoint.learning_rate(step, total, cool_down=0.5),
+        label=lambda step: str(_crops_at(plan, step).side),
     )
-    total, first = sum(steps for _, steps in plan), 0
-    if (state := checkpoint.load(out)) is not None:
-        module.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        average.values, first = state["average"], state["step"]
-    history: list[float] = []
-    started = saved = time.monotonic()
-    last = min(total, first + stop_after) if stop_after is not None else total
-    source: PictureSource | None = None
-    for step in range(first, last):
-        side = _side_at(plan, step)
-        if source is None or source.side != side:
-            source = PictureSource(cache, side, seed)
-        optimiser.scale_learning_rates(checkpoint.learning_rate(step, total, cool_down=0.5))
-        pixels, latents, cropped = source.batch(step)
-        if part == "decoder":
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            if teacher is not None and step % 3:
-                latents = soften(latents, generator)
-                with torch.no_grad():
-                    pixels = teacher.decode(latents.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
-            noisy = jitter(latents, generator).contiguous(memory_format=torch.channels_last)
-            loss = decoder_loss(module(noisy), pixels, cropped)
-        else:
-            loss = encoder_loss(module(pixels), latents, cropped)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimiser.step()
-        average.update(module, step + 1)
-        history.append(loss.item())
-        if (step + 1) % 100 == 0:
-            print(
-                part,
-                step + 1,
-                side,
-                f"{time.monotonic() - started:.0f}s",
-                round(sum(history[-100:]) / len(history[-100:]), 5),
-                flush=True,
-            )
-        if time.monotonic() - saved > save_seconds or step + 1 == last:
-            saved = time.monotonic()
-            checkpoint.save(
-                out, model=module.state_dict(), optimiser=optimiser.state_dict(), average=average.values, step=step + 1
-            )
-    return history
 
 
-def _side_at(plan: list[tuple[int, int]], step: int) -> int:
-    for side, steps in plan:
-        if step < steps:
-            return side
-        step -= steps
-    return plan[-1][0]
+def split_joint(out: Path, decoder: Path, encoder: Path) -> None:
+    """Write the two halves of a joint checkpoint as `package` takes them."""
+    state = checkpoint.load(out)
+    if state is None:
+        raise FileNotFoundError(out)
+    for name, path in (("decoder.", decoder), ("encoder.", encoder)):
+        halves = {
+            kind: {key.removeprefix(name): value for key, value in state[kind].items() if key.startswith(name)}
+            for kind in ("model", "average")
+        }
+        checkpoint.save(path, **halves, step=state["step"])
+
+
+def _crops_at(plan: list[Crops], step: int) -> Crops:
+    for crops in plan:
+        if step < crops.steps:
+            return crops
+        step -= crops.steps
+    return plan[-1]
 
 
 def main() -> None:
@@ -198,15 +234,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--part", choices=("decoder", "encoder"), required=True)
-    parser.add_argument("--plan", type=parse_plan, required=True)
+    parser.add_argument("--part", choices=("decoder", "encoder", "joint"), required=True)
+    parser.add_argument("--plan", type=parse_plan, required=True, help="side:steps[:batch[:stage]],…")
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--start", type=Path, nargs=2, default=(), metavar=("DECODER", "ENCODER"), help="of joint")
+    parser.add_argument("--split", type=Path, nargs=2, metavar=("DECODER", "ENCODER"), help="write joint's halves here")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop with a checkpoint after so long")
     parser.add_argument("--stop-after", type=int)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    teacher = load_teacher(arguments.teacher) if arguments.teacher else None
-    stop_after = arguments.stop_after
-    distill(arguments.part, arguments.cache, arguments.out, arguments.plan, stop_after=stop_after, teacher=teacher)
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    torch.set_float32_matmul_precision("high")
+    teacher = load_teacher(a.teacher).to(a.device) if a.teacher else None
+    limits = loop.Limits(a.seconds, 60, a.stop_after)
+    distill(a.part, a.cache, a.out, a.plan, a.rate, 5, limits, teacher, a.device, a.start)
+    if a.split:
+        split_joint(a.out, *a.split)
 
 
 if __name__ == "__main__":

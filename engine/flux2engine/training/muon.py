@@ -6,7 +6,7 @@ Muon keeps a momentum and replaces it by the nearest orthogonal matrix, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,17 +16,17 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
-    """Return about U Vᵀ of the singular value decomposition of a (rows, columns) matrix."""
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """Return about U Vᵀ of the singular value decomposition of each (…, rows, columns) matrix."""
     first, second, third = _COEFFICIENTS
-    states = matrix / (matrix.norm() + 1e-7)
-    wide = states.shape[0] <= states.shape[1]
+    states = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    wide = states.shape[-2] <= states.shape[-1]
     if not wide:
-        states = states.T
+        states = states.mT
     for _ in range(_ITERATIONS):
-        gram = states @ states.T
+        gram = states @ states.mT
         states = first * states + (second * gram + third * gram @ gram) @ states
-    result: Tensor = states if wide else states.T
+    result: Tensor = states if wide else states.mT
     return result
 
 
@@ -63,36 +63,50 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError("this optimiser takes no closure")
         for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:
+                continue
+            if group["weight_decay"]:
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             update = self._muon if group["kind"] == "muon" else self._adamw
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                if group["weight_decay"]:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update(parameter, parameter.grad, group), alpha=-group["lr"])
+            updates = update(parameters, [cast(Tensor, parameter.grad) for parameter in parameters], group)
+            torch._foreach_add_(parameters, updates, alpha=-group["lr"])
 
-    def _muon(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        ahead = torch.lerp(gradient, state["momentum"], group["momentum"])
-        update = orthogonalise(ahead.flatten(1))
-        # Its elements have root mean square 1 / √(longer side): brought to 1, lr means the same everywhere.
-        scaled: Tensor = update.reshape(parameter.shape) * max(update.shape) ** 0.5
-        return scaled
+    def _memory(self, parameters: list[Tensor], name: str) -> list[Tensor]:
+        for parameter in parameters:
+            if name not in self.state[parameter]:
+                self.state[parameter][name] = torch.zeros_like(parameter)
+        return [self.state[parameter][name] for parameter in parameters]
 
-    def _adamw(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state.update(step=0, first=torch.zeros_like(parameter), second=torch.zeros_like(parameter))
-        state["step"] += 1
+    def _muon(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        momenta = self._memory(parameters, "momentum")
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        updates: list[Tensor] = list(ahead)
+        # Matrices of one shape go together: a GPU would spend its time on launching them one by one.
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for index, parameter in enumerate(parameters):
+            by_shape.setdefault(tuple(parameter.shape), []).append(index)
+        for indices in by_shape.values():
+            found = orthogonalise(torch.stack([ahead[index].flatten(1) for index in indices]))
+            # Its elements have root mean square 1 / √(longer side): brought to 1, lr means the same everywhere.
+            for index, matrix in zip(indices, found * max(found.shape[-2:]) ** 0.5, strict=True):
+                updates[index] = matrix.reshape(parameters[index].shape)
+        return updates
+
+    def _adamw(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        firsts, seconds = self._memory(parameters, "first"), self._memory(parameters, "second")
+        steps = [self.state[parameter].get("step", 0) + 1 for parameter in parameters]
+        for parameter, step in zip(parameters, steps, strict=True):
+            self.state[parameter]["step"] = step
         first, second = group["betas"]
-        state["first"].lerp_(gradient, 1 - first)
-        state["second"].lerp_(gradient * gradient, 1 - second)
-        deviation = (state["second"] / (1 - second ** state["step"])).sqrt_().add_(group["epsilon"])
-        update: Tensor = state["first"] / (1 - first ** state["step"]) / deviation
-        return update
+        torch._foreach_lerp_(firsts, gradients, 1 - first)
+        torch._foreach_lerp_(seconds, torch._foreach_mul(gradients, gradients), 1 - second)
+        deviations = torch._foreach_div(seconds, [1 - second**step for step in steps])
+        torch._foreach_sqrt_(deviations)
+        torch._foreach_add_(deviations, group["epsilon"])
+        means = torch._foreach_div(firsts, [1 - first**step for step in steps])
+        return list(torch._foreach_div(means, deviations))
 
 
 def split_parameters(module: nn.Module, is_matrix: Callable[[str, Tensor], bool]) -> tuple[list[Tensor], list[Tensor]]:

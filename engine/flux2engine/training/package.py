@@ -1,7 +1,7 @@
 r"""Checkpoints → a model folder that `Flux2Pipeline.from_folder` reads.
 
     python -m flux2engine.training.package --tokenizer FILE --flow FILE.pt --decoder FILE.pt --encoder FILE.pt \
-        --out DIR --version 0.1.0
+        --out DIR --version 0.2.0 --size S --steps 4
 
 Takes the averaged weights, stores them in bf16, and with them the running statistics of the latents.
 """
@@ -12,7 +12,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -20,12 +19,10 @@ from flux2engine.autoencoder import TinyAutoencoder
 from flux2engine.manifest import ModelManifest
 from flux2engine.model_folder import save_model
 from flux2engine.training import checkpoint
-from flux2engine.training.flow_matching import Nano
+from flux2engine.training.flow_matching import Nano, read_statistics
+from flux2engine.training.sizes import SIZES, overrides, transformer_config
 
-# What the evaluation found best for the shipped weights; the log beside the weights has the table.
-DEFAULTS: dict[str, Any] = {"default_steps": 2, "default_guidance": 1.0, "max_pixels": 512 * 1024}
-# References were never larger in training: larger ones would stand at positions the model has not seen.
-REFERENCE_AREA = 128 * 128
+MAX_PIXELS = 512 * 1024
 
 
 def load_averaged(module: nn.Module, path: Path) -> dict[str, Any]:
@@ -33,25 +30,44 @@ def load_averaged(module: nn.Module, path: Path) -> dict[str, Any]:
     state = checkpoint.load(path)
     if state is None:
         raise FileNotFoundError(path)
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            parameter.copy_(state["average"][name])
+    checkpoint.put_averaged(module, state["average"])
     return state
 
 
-def package(tokenizer: Path, flow: Path, decoder: Path, encoder: Path, out: Path, version: str) -> None:
-    """Write the model folder."""
-    model = Nano(Tokenizer.from_file(str(tokenizer)))
-    state = load_averaged(model, flow)
+def defaults(steps: int, guidance: float, single: int, several: int) -> dict[str, Any]:
+    """Return how the model is run if nothing else is asked; sides of references are those that training showed."""
+    return {
+        "default_steps": steps,
+        "default_guidance": guidance,
+        "max_pixels": MAX_PIXELS,
+        "reference_area_single": single * single,
+        "reference_area_several": several * several,
+    }
+
+
+def package(
+    tokenizer: Path,
+    flow: Path,
+    decoder: Path,
+    encoder: Path,
+    out: Path,
+    version: str,
+    size: str = "S",
+    run_as: dict[str, Any] | None = None,
+) -> None:
+    """Write the model folder; `run_as` are what `defaults` returns."""
+    model = Nano(Tokenizer.from_file(str(tokenizer)), transformer_config(size))
+    statistics = read_statistics(load_averaged(model, flow))
     autoencoder = TinyAutoencoder()
     load_averaged(autoencoder.decoder, decoder)
     load_averaged(autoencoder.encoder, encoder)
-    autoencoder.bn.running_mean.copy_(state["mean"])
-    autoencoder.bn.running_var.copy_(state["variance"])
+    autoencoder.bn.running_mean.copy_(statistics.mean)
+    autoencoder.bn.running_var.copy_(statistics.variance)
     manifest = ModelManifest(
         variant="nano",
         version=version,
-        defaults={**DEFAULTS, "reference_area_single": REFERENCE_AREA, "reference_area_several": REFERENCE_AREA},
+        defaults=run_as or defaults(4, 1.0, 128, 128),
+        transformer=overrides(size),
     )
     save_model(out, manifest, model.transformer, autoencoder, model.encoder)
 
@@ -61,9 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("tokenizer", "flow", "decoder", "encoder", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--version", default="0.1.0")
-    arguments = parser.parse_args()
-    package(arguments.tokenizer, arguments.flow, arguments.decoder, arguments.encoder, arguments.out, arguments.version)
+    parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--size", choices=SIZES, default="S")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--single-reference", type=int, default=128, help="pixels: its square is the largest area")
+    parser.add_argument("--several-references", type=int, default=128)
+    a = parser.parse_args()
+    run_as = defaults(a.steps, a.guidance, a.single_reference, a.several_references)
+    package(a.tokenizer, a.flow, a.decoder, a.encoder, a.out, a.version, a.size, run_as)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,16 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from flux2engine.training.captions import Role, caption
+from flux2engine.training import phrases
+from flux2engine.training.caption_batches import CaptionPool
 from flux2engine.training.colours import NAMED
-from flux2engine.training.data import draw_scene
 from flux2engine.training.products import CutOut, read_cut_outs
 from flux2engine.variants import PAD_TOKEN
 
 # One alternative per nibble, looking back to the "#": a nibble is never merged, and "a" inside a word is no nibble.
 _NIBBLES = "|".join(f"(?<=#{'[0-9a-f]' * n})[0-9a-f]" for n in range(6))
-_PIECES = rf"{_NIBBLES}|[0-9]| ?[a-z]+| ?[^\sa-z0-9]|\s+"
+# Punctuation that follows itself ('"], "') may become one token: JSON costs little more than prose then.
+_PIECES = rf"{_NIBBLES}|[0-9]| ?[a-z]+| ?[^\sa-z0-9#]+| ?#|\s+"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -47,16 +48,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 
 def sample_captions(cut_outs: Sequence[CutOut], count: int, seed: int) -> list[str]:
-    """Draw captions of scenes as training sees them, and every name and colour once more."""
+    """Draw captions of scenes and edits as training sees them, and every name and colour once more."""
     rng = random.Random(seed)
-    texts: list[str] = []
-    orders: list[tuple[Role, ...]] = [(), ("main",), ("other", "main"), ("main", "other", "extra")]
-    for _ in range(count):
-        with_object = rng.random() < 0.6
-        scene = draw_scene(rng, 1.0, list(cut_outs), with_object)
-        roles = rng.choice(orders) if with_object else ()
-        texts.append(caption(scene, rng, roles))
-    return texts + [f"a {cut_out.name} in {name}" for cut_out in cut_outs for name in rng.sample(list(NAMED), 4)]
+    pool = CaptionPool(cut_outs, seed, min(count, 600))
+    texts = [pool.draw(rng, 128).text for _ in range(count)]
+    names = [cut_out.name for cut_out in cut_outs] + [noun for nouns in phrases.PACKAGE.values() for noun in nouns]
+    return texts + [f"a {name} in {colour}" for name in names for colour in rng.sample(list(NAMED), 4)]
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,17 @@ _digests: dict[Stats, str] = {}  # hashing 12 MB takes longer than everything el
 
 def nano_entry(folder: Path | None = None, threads: int = THREADS) -> BackendEntry:
     """Return the backend as it is registered; `folder` holds another checkpoint of the same form."""
-    return BackendEntry(NAME, LIMITS, lambda: NanoBackend(folder, threads))
+    limits = replace(LIMITS, nouns=known_nouns(folder))
+    return BackendEntry(NAME, limits, lambda: NanoBackend(folder, threads))
+
+
+def known_nouns(folder: Path | None = None) -> frozenset[str] | None:
+    """Read what the model has seen from the list beside its weights; None where a checkpoint has no such list."""
+    try:
+        document = json.loads(((folder or nano_folder()) / "vocabulary.json").read_text(encoding="utf-8"))
+        return frozenset(noun for key in ("nouns", "scenery") for noun in document[key])
+    except (GenerationError, OSError, ValueError, KeyError, TypeError):
+        return None  # painting says what is wrong with a folder; without a list nothing is unknown
 
 
 class NanoBackend(Flux2Backend):

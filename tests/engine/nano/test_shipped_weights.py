@@ -1,6 +1,7 @@
 """The shipped weights paint what they are asked, and untrained ones under the same measures do not.
 
-Twenty-four of the evaluation's fifty prompts: `python -m flux2engine.training.evaluate` is the whole of it.
+Twenty-four of fifty prompts: `python -m flux2engine.training.evaluate` takes all of them, and
+`python -m flux2engine.training.evaluation` every metric.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from tokenizers import Tokenizer
 
 from flux2engine.pipeline import Flux2Pipeline
 from flux2engine.training.colours import parse_hex
-from flux2engine.training.evaluate import SHIPPED, Results, delta_e_2000, load, make_cases, measure, to_lab
+from flux2engine.training.evaluate import Results, measure, open_bench
+from flux2engine.training.evaluation.colour import delta_e_2000, to_lab
+from flux2engine.training.evaluation.loading import SHIPPED, load
 from flux2engine.training.products import is_held_out
 
 PROMPTS, SIDE = 24, 128
@@ -32,13 +35,13 @@ def nano() -> Flux2Pipeline:
     return load(SHIPPED, "shipped")
 
 
-def evaluated(pipeline: Flux2Pipeline, folder: Path) -> Results:
-    return measure(pipeline, make_cases(folder, PROMPTS, SIDE))[0]
+def evaluated(weights: str, folder: Path) -> Results:
+    return measure(open_bench(SHIPPED, weights, folder, PROMPTS, SIDE))
 
 
-def test_it_paints_the_asked_backdrop_and_the_shown_product(nano: Flux2Pipeline, tmp_path: Path) -> None:
+def test_it_paints_the_asked_backdrop_and_the_shown_product(tmp_path: Path) -> None:
     """Backdrops are near what was asked and far from what others asked; the right reference helps."""
-    results = evaluated(nano, tmp_path)
+    results = evaluated("shipped", tmp_path)
     assert results.backdrop <= 18
     assert results.shuffled >= results.backdrop + 8
     assert results.right >= results.wrong + 1
@@ -46,7 +49,7 @@ def test_it_paints_the_asked_backdrop_and_the_shown_product(nano: Flux2Pipeline,
 
 def test_untrained_weights_fail_both(tmp_path: Path) -> None:
     """The control: the same measures, prompts and autoencoder, with random weights."""
-    results = evaluated(load(SHIPPED, "random"), tmp_path)
+    results = evaluated("random", tmp_path)
     assert results.backdrop > 18
     assert abs(results.right - results.wrong) < 1
     assert len(results.missed) >= 2
@@ -99,6 +102,7 @@ def test_what_ships_is_small_and_whole() -> None:
     assert not vocabulary & held_out
     assert all(is_held_out(name) for name in held_out)
     assert set(json.loads((SHIPPED / "evaluation.json").read_text(encoding="utf-8"))) <= held_out
+    assert set(json.loads((SHIPPED / "evaluation_named.json").read_text(encoding="utf-8"))) <= vocabulary
 
 
 def test_its_tokenizer_keeps_values_apart() -> None:

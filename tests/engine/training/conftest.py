@@ -9,7 +9,9 @@ import torch
 from tokenizers import Tokenizer
 
 from flux2engine.autoencoder import TinyAutoencoder
-from flux2engine.training.cache import Stage, make_shard, shard_path, write_shard
+from flux2engine.training.buckets import Stage
+from flux2engine.training.cache import make_shard
+from flux2engine.training.shards import shard_path, write_shard
 from flux2engine.training.tokenizer import sample_captions, train_tokenizer
 
 SMALL = Stage(((64, 64),), 24, (64,), 0.6)

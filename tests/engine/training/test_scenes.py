@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flux2engine.training.captions import caption
-from flux2engine.training.colours import NAMED, describe, parse_hex, to_hex
+from flux2engine.training.colours import NAMED, describe, parse_hex
 from flux2engine.training.data import Scene, draw_scene, scene_from_record
 from flux2engine.training.painting import paint
 from flux2engine.training.products import PACKAGES, Identity, is_held_out, paint_identity
@@ -18,7 +17,7 @@ from flux2engine.training.products import PACKAGES, Identity, is_held_out, paint
 
 def scenes(count: int, aspect: float = 1.0, with_object: bool = False) -> list[Scene]:
     rng = random.Random(7)
-    return [draw_scene(rng, aspect, [], with_object) for _ in range(count)]
+    return [draw_scene(rng, aspect, [], with_object, kind="studio") for _ in range(count)]
 
 
 def roughness(picture: np.ndarray, columns: slice) -> float:
@@ -34,9 +33,13 @@ def test_an_empty_side_holds_nothing_but_backdrop(empty: str, columns: slice, ot
     """No vertical edge stands in a side declared empty; the other side has the podium's."""
     found = [
         s
-        for s in scenes(300)
-        if s.empty == empty and s.stand == "round podium" and s.set == "seamless" and not s.spheres
-    ]
+        for s in scenes(2000)
+        if s.empty == empty
+        and s.stand == "round podium"
+        and s.set == "seamless"
+        and not s.spheres
+        and s.decor == "none"
+    ][:12]
     assert len(found) >= 5
     for scene in found:
         contrasting = replace(scene, stand_colour=(255, 255, 255) if sum(scene.backdrop) < 380 else (10, 10, 10))
@@ -55,11 +58,11 @@ def test_the_asked_colour_is_the_wall() -> None:
 def test_a_scene_is_the_same_picture_every_time_and_at_every_size() -> None:
     """Painting is a function of the scene; a larger picture shrinks to the smaller one."""
     scene = scenes(4, with_object=True)[3]
-    small, large = paint(scene, 64, 64).pixels, paint(scene, 256, 256).pixels
-    assert np.array_equal(small, paint(scene, 64, 64).pixels)
-    shrunk = large.reshape(64, 4, 64, 4, 3).mean((1, 3))
+    small, large = paint(scene, 128, 128).pixels, paint(scene, 256, 256).pixels
+    assert np.array_equal(small, paint(scene, 128, 128).pixels)
+    shrunk = large.reshape(128, 2, 128, 2, 3).mean((1, 3))
     assert np.abs(shrunk - small).mean() < 3
-    other = paint(scenes(3, with_object=True)[2], 64, 64).pixels
+    other = paint(scenes(3, with_object=True)[2], 128, 128).pixels
     assert np.abs(shrunk - other).mean() > 10
 
 
@@ -75,39 +78,6 @@ def test_packages_are_painted_and_differ(name: str) -> None:
     first, second = (np.asarray(paint_identity(Identity(name, seed), 64).resize((64, 64)), float) for seed in (1, 2))
     assert first[..., 3].mean() > 100
     assert np.abs(first - second).mean() > 3
-
-
-def test_captions_say_the_colours_of_the_scene() -> None:
-    """Every value in a caption belongs to its scene; with another scene's colours it would not."""
-    rng = random.Random(1)
-    said = 0
-    for scene in scenes(200):
-        text = caption(scene, rng)
-        own = {to_hex(scene.backdrop), to_hex(scene.second), to_hex(scene.stand_colour)}
-        values = {text[i : i + 7] for i, letter in enumerate(text) if letter == "#"}
-        assert values <= own, text
-        said += len(values)
-    assert said > 200
-
-
-def test_captions_point_at_the_right_reference() -> None:
-    """The product is called by the number at which it stands, and never by a distractor's."""
-    rng = random.Random(2)
-    for scene in scenes(100, with_object=True):
-        scene = replace(scene, extra=None)
-        text = caption(scene, rng, ("other", "main", "other")).lower()
-        assert "image 2" in text
-        assert not any(f"from image {n}" in text or f"image {n} is the product" in text for n in (1, 3)), text
-
-
-def test_captions_come_in_three_forms() -> None:
-    """Sentences, comma lists and JSON all occur; JSON is valid and holds the scene."""
-    rng = random.Random(3)
-    texts = [caption(scene, rng) for scene in scenes(120)]
-    documents = [json.loads(text) for text in texts if text.startswith("{")]
-    assert 10 < len(documents) < 50
-    assert all(document["scene"] for document in documents)
-    assert 20 < sum(text.endswith(".") for text in texts) < 110
 
 
 def test_names_are_near_their_colours() -> None:

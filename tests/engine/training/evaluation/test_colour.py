@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from coloraide import Color
 
-from flux2engine.training.evaluate import Results, delta_e_2000, to_lab
+from flux2engine.training.evaluate import Results
+from flux2engine.training.evaluation.colour import delta_e_2000, to_lab
 
 
 def test_the_colour_difference_is_the_standard_one() -> None:

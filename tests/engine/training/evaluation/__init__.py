@@ -1,0 +1,1 @@
+"""The yardstick itself: each metric passes a perfect painter and fails a wrong one."""
