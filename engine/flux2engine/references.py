@@ -82,17 +82,6 @@ def assemble(items: Sequence[Sequence[Tensor]]) -> ReferenceTokens | None:
     )
 
 
-def encode_references(
-    autoencoder: Autoencoder,
-    batch: Sequence[Sequence[Image.Image]],
-    limits: ReferenceLimits,
-    device: torch.device,
-) -> ReferenceTokens | None:
-    """Prepare, encode and assemble each item's references; return None if no item has any."""
-    prepared = [prepare_references(pictures, limits) for pictures in batch]
-    return assemble([[encode_picture(autoencoder, picture, device) for picture in item] for item in prepared])
-
-
 def pixels(picture: Image.Image) -> Tensor:
     """Turn an RGB picture into pixels (1, 3, H, W) in [0, 1]."""
     array = torch.from_numpy(np.array(picture, dtype=np.uint8))

@@ -74,31 +74,11 @@ def random_transformer(config: TransformerConfig, device: torch.device, dtype: t
 def diffusers_twin(ours: Flux2Transformer) -> Any:
     """Return diffusers' transformer on the same storage; None where diffusers is not installed."""
     try:
-        from diffusers import Flux2Transformer2DModel
-
-        from tests.engine.parity.peer import transformer_keys
+        from tests.engine.parity.peer import diffusers_transformer
     except ImportError as error:
         print(f"no peer: {error}")
         return None
-    config = ours.config
-    with torch.device("meta"):
-        twin = Flux2Transformer2DModel(
-            in_channels=config.in_channels,
-            num_layers=config.double_blocks,
-            num_single_layers=config.single_blocks,
-            attention_head_dim=config.head_dim,
-            num_attention_heads=config.heads,
-            joint_attention_dim=config.context_dim,
-            mlp_ratio=config.mlp_ratio,
-            axes_dims_rope=config.axes_dim,
-            rope_theta=config.theta,
-            guidance_embeds=config.guidance_embedding,
-        )
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in ours.state_dict().items():
-        renamed |= transformer_keys(name, tensor)
-    twin.load_state_dict(renamed, assign=True)
-    return twin.eval().requires_grad_(False)
+    return diffusers_transformer(ours, shared=True)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
+from flux2engine.autoencoder import Autoencoder
 from flux2engine.errors import ReferencePictureError, RequestError
+from flux2engine.latents import ReferenceTokens
 from flux2engine.pipeline import Flux2Pipeline
 from flux2engine.references import (
     ReferenceLimits,
     assemble,
     encode_picture,
-    encode_references,
     flatten,
     picture_bytes,
     prepare_references,
@@ -21,6 +22,14 @@ from flux2engine.references import (
 from flux2engine.variants import VARIANTS
 
 LIMITS = ReferenceLimits(max_count=10, area_single=2024 * 2024, area_several=1024 * 1024)
+
+
+def encode_references(
+    autoencoder: Autoencoder, batch: list[list[Image.Image]], limits: ReferenceLimits, device: torch.device
+) -> ReferenceTokens | None:
+    """Take each item's references all the way."""
+    prepared = [prepare_references(pictures, limits) for pictures in batch]
+    return assemble([[encode_picture(autoencoder, one, device) for one in item] for item in prepared])
 
 
 def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:

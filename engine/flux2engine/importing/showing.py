@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flux2engine.errors import LibraryError, WeightsError
 from flux2engine.importing.gathering import Delivery, Part, dtypes_of, gather
 from flux2engine.importing.hashing import Progress, silent
 from flux2engine.importing.identity import Assumed, assume_variant
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import nonfinite
 from flux2engine.weights.identify import Identified, identify
-from flux2engine.weights.safetensors_file import is_finite
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,5 @@ def _shown(part: Part, delivery: Delivery, check: bool, progress: Progress) -> S
         assumed=assumed,
         doubt=doubt,
         tokenizer=part.tokenizer if found and found.kind == "text_encoder" else None,
-        not_finite=_not_finite(part.source, checkpoint, progress) if check else None,
+        not_finite=nonfinite(checkpoint, partial(progress, part.source)) if check else None,
     )
-
-
-def _not_finite(source: Path, checkpoint: Checkpoint, progress: Progress) -> tuple[str, ...]:
-    total, done = sum(form.nbytes for form in checkpoint.forms.values()), 0
-    bad = []
-    for name, form in checkpoint.forms.items():
-        if not is_finite(checkpoint.tensor(name)):
-            bad.append(name)
-        done += form.nbytes
-        progress(source, done, total)
-    return tuple(bad)

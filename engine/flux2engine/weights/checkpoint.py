@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -93,9 +93,19 @@ def open_checkpoint(path: Path) -> Checkpoint:
     raise WeightsError(f"{path.name} holds no safetensors file{instead}")
 
 
-def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return the names of tensors that hold NaN or infinite values, reading every byte, one tensor at a time."""
-    return tuple(name for name in checkpoint.forms if not is_finite(checkpoint.tensor(name)))
+def nonfinite(checkpoint: Checkpoint, told: Callable[[int, int], None] | None = None) -> tuple[str, ...]:
+    """Return the names of tensors that hold NaN or infinite values, reading every byte, one tensor at a time.
+
+    `told` is called after each tensor with the bytes read so far and all there are.
+    """
+    done, total, bad = 0, sum(form.nbytes for form in checkpoint.forms.values()), []
+    for name, form in checkpoint.forms.items():
+        if not is_finite(checkpoint.tensor(name)):
+            bad.append(name)
+        done += form.nbytes
+        if told is not None:
+            told(done, total)
+    return tuple(bad)
 
 
 def _indexed(folder: Path, index: Path) -> Checkpoint:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -71,25 +72,26 @@ def transformer(guidance: bool = False, quiet: bool = False) -> Flux2Transformer
     return model
 
 
-def diffusers_transformer(ours: Flux2Transformer) -> Any:
-    """Return diffusers' transformer with our weights."""
+def diffusers_transformer(ours: Flux2Transformer, shared: bool = False) -> Any:
+    """Return diffusers' transformer with our weights: a copy of them, or the same storage."""
     config = ours.config
-    peer = Flux2Transformer2DModel(
-        in_channels=config.in_channels,
-        num_layers=config.double_blocks,
-        num_single_layers=config.single_blocks,
-        attention_head_dim=config.head_dim,
-        num_attention_heads=config.heads,
-        joint_attention_dim=config.context_dim,
-        mlp_ratio=config.mlp_ratio,
-        axes_dims_rope=config.axes_dim,
-        rope_theta=config.theta,
-        guidance_embeds=config.guidance_embedding,
-    )
+    with torch.device("meta") if shared else nullcontext():
+        peer = Flux2Transformer2DModel(
+            in_channels=config.in_channels,
+            num_layers=config.double_blocks,
+            num_single_layers=config.single_blocks,
+            attention_head_dim=config.head_dim,
+            num_attention_heads=config.heads,
+            joint_attention_dim=config.context_dim,
+            mlp_ratio=config.mlp_ratio,
+            axes_dims_rope=config.axes_dim,
+            rope_theta=config.theta,
+            guidance_embeds=config.guidance_embedding,
+        )
     renamed: dict[str, Tensor] = {}
     for name, tensor in ours.state_dict().items():
         renamed |= transformer_keys(name, tensor)
-    peer.load_state_dict(renamed)
+    peer.load_state_dict(renamed, assign=shared)
     return peer.eval().requires_grad_(False)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flux2engine.training.evaluation.bench import Bench
 from flux2engine.training.evaluation.cases import Case, CaseKind
@@ -13,22 +14,30 @@ from flux2engine.training.evaluation.probe import Probe
 
 NAME = "found"
 GOALS = {"cpu": None, "gpu": Goal(at_least=0.60)}
+Seen = Sequence[Sequence[int]]  # per case and object: the number of the nearest reference
 _KINDS: tuple[tuple[CaseKind, str], ...] = (("found 2", "two"), ("found 4", "four"))
 
 
 def measure(bench: Bench) -> list[Figure]:
     """Count the pictures in which every product is nearest to its own reference."""
+
+    def what(number: str, seen: Seen, cases: Sequence[Case]) -> str:
+        return f"{number} references, every one found ({one_found(seen, cases):.0%} of products)"
+
+    return [matched(bench, NAME, kind, GOALS[bench.hardware], partial(what, number)) for kind, number in _KINDS]
+
+
+def matched(
+    bench: Bench, name: str, kind: CaseKind, goal: Goal | None, what: Callable[[Seen, Sequence[Case]], str]
+) -> Figure:
+    """Count the pictures of a kind in which every product is nearest to the reference it was asked to be."""
     if bench.probe is None:
         raise ValueError("products are matched with the probe's features: --probe")
-    figures = []
-    for kind, number in _KINDS:
-        cases = bench.of(kind)
-        seen, truth = matches(bench.probe, (bench.painted(kind), bench.truth(kind)), cases)
-        own, other = all_found(seen, cases), all_found(seen, cases, shuffled=True)
-        what = f"{number} references, every one found ({one_found(seen, cases):.0%} of products)"
-        figures.append(Figure(NAME, what, own, "%", len(cases), other, "shuffled order", all_found(truth, cases),
-                              GOALS[bench.hardware]))  # fmt: skip
-    return figures
+    cases = bench.of(kind)
+    seen, truth = matches(bench.probe, (bench.painted(kind), bench.truth(kind)), cases)
+    own, other = all_found(seen, cases), all_found(seen, cases, shuffled=True)
+    said = what(seen, cases)
+    return Figure(name, said, own, "%", len(cases), other, "shuffled order", all_found(truth, cases), goal)
 
 
 def matches(probe: Probe, sets: Sequence[Sequence[Pixels]], cases: Sequence[Case]) -> list[list[list[int]]]:
