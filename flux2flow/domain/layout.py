@@ -14,7 +14,7 @@ from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.format import AspectClass, Format
 from flux2flow.domain.measures import Box, Color, PixelSize
-from flux2flow.domain.scene import ContactShadow, Gradient, TextDirection
+from flux2flow.domain.scene import ContactShadow, Gradient, Shadow, Stroke, TextDirection
 
 
 def aspect_class(format: Format) -> AspectClass:
@@ -142,23 +142,58 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class GlyphRun:
-    """Glyphs of one font at one size, in visual order."""
+    """Glyphs of one font at one size, in visual order.
+
+    `rotated` glyphs lie a quarter turn clockwise about their points; `synthetic` says that the font lacks what the
+    style asks for (small capitals), and that it was made from something else. Stroke and shadow are in pixels.
+    """
 
     font: FontInstance
     size: float
     color: Color
     glyphs: tuple[Glyph, ...]
     fallback: bool = False
+    rotated: bool = False
+    synthetic: bool = False
+    stroke: Stroke | None = None
+    shadow: Shadow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextMark:
+    """A coloured box that belongs to a line: a highlight behind its letters, or a piece of an underline."""
+
+    box: Box
+    color: Color
+    radius: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedIcon:
+    """An icon that stands in a line, drawn in its text's colour; `cluster` is its character in the layer's text."""
+
+    name: str
+    picture: PictureFile
+    box: Box
+    color: Color
+    cluster: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
-    """One set line: its text (logical order), where its first character stands in the layer's text, its advance box."""
+    """One set line: its text (logical order), where its first character stands in the layer's text, its advance box.
+
+    A `vertical` line is a column, read downwards. Highlights are painted first, icons last.
+    """
 
     text: str
     start: int
     box: Box
     runs: tuple[GlyphRun, ...]
+    highlights: tuple[TextMark, ...] = ()
+    underlines: tuple[TextMark, ...] = ()
+    icons: tuple[PlacedIcon, ...] = ()
+    vertical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +297,8 @@ class Layout:
     direction: TextDirection
     placed: tuple[Placed, ...]
     dropped: tuple[Dropped, ...] = ()
+    repairs: tuple[str, ...] = ()
+    """What was changed after a check failed, as the template allows it, in words."""
 
     def texts(self) -> tuple[PlacedText, ...]:
         """Every set text."""

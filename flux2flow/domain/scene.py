@@ -12,11 +12,64 @@ from flux2flow.domain.measures import Box, Color, Insets, PixelSize
 Align = Literal["start", "center", "end"]
 Vertical = Literal["top", "middle", "bottom"]
 TextDirection = Literal["ltr", "rtl"]
+RepairKind = Literal["move", "pair", "scrim"]
+Writing = Literal["horizontal", "vertical"]
+SmallCaps = Literal["none", "small", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """An outline around letters, outside of them."""
+
+    width: float
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A shadow of letters: its offset to the right and downwards, and the standard deviation of its blur."""
+
+    x: float
+    y: float
+    blur: float
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A coloured box behind a run: what it adds around the letters, and the radius of its corners."""
+
+    color: Color
+    padding: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Underline:
+    """A line under a run; None takes the text's colour, and the font's own thickness and offset below the baseline."""
+
+    color: Color | None = None
+    thickness: float | None = None
+    offset: float | None = None
+    skip_ink: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """What a style draws around its letters: in em in a scene, in pixels in a layout."""
+
+    stroke: Stroke | None = None
+    shadow: Shadow | None = None
+    highlight: Highlight | None = None
+    underline: Underline | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A text style, resolved: families in fallback order, weight, tracking in em, leading as a multiple."""
+    """A text style, resolved: families in fallback order, weight, tracking in em, leading as a multiple.
+
+    `scale` (of the paragraph's size) and `shift` (of the baseline, upwards, in em of the paragraph) are a span's.
+    """
 
     style: str
     families: tuple[str, ...]
@@ -26,6 +79,29 @@ class Type:
     color: Color
     upper: bool = False
     features: tuple[tuple[str, int], ...] = ()
+    scale: float = 1.0
+    shift: float = 0.0
+    axes: tuple[tuple[str, float], ...] = ()
+    small_caps: SmallCaps = "none"
+    decoration: Decoration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InlineIcon:
+    """An icon of the kit that stands in a line of text, in the place of one character (U+FFFC)."""
+
+    name: str
+    picture: PictureFile
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A stretch of a layer's text that is set in a type of its own. Spans never overlap, and stand in order."""
+
+    start: int
+    stop: int
+    type: Type
+    icon: InlineIcon | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +147,10 @@ class TextLayer:
     priority: int = 1
     max_chars: int | None = None
     kind: Literal["text"] = "text"
+    spans: tuple[TextSpan, ...] = ()
+    writing: Writing = "horizontal"
+    repair: tuple[RepairKind, ...] = ()
+    """What may be changed where the picture under the text leaves too little contrast, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +170,7 @@ class ButtonLayer:
     priority: int = 1
     max_chars: int | None = None
     kind: Literal["button"] = "button"
+    spans: tuple[TextSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

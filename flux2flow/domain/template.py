@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from flux2flow.domain.format import AspectClass
+from flux2flow.domain.scene import RepairKind
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +31,9 @@ class Slot(BaseModel):
     optional: bool = False
     default: str | None = None
     description: str = ""
+    markup: bool | None = Field(
+        None, description="of a text: false sets *, [ ] and : as they are; true reads them in values of rows as well"
+    )
 
 
 class Light(BaseModel):
@@ -93,6 +97,15 @@ class TextSpec(_LayerSpec):
     style: str
     fit: Fit = Fit()
     color: str | None = Field(None, description="colour token; overrides the style's")
+    markup: bool | None = Field(
+        None, description="false sets *, [ ] and : as they are; true reads them in values of rows as well"
+    )
+    writing: Literal["horizontal", "vertical"] = Field(
+        "horizontal", description="vertical: columns from right to left, for Japanese and Chinese"
+    )
+    repair: tuple[RepairKind, ...] = Field(
+        (), description="what may be changed where the picture under the text leaves too little contrast, in order"
+    )
 
 
 class ButtonSpec(_LayerSpec):
@@ -105,6 +118,9 @@ class ButtonSpec(_LayerSpec):
     radius: str = "50%"
     padding: str = "0.9"  # em of the label, horizontally
     fit: Fit = Fit()
+    markup: bool | None = Field(
+        None, description="false sets *, [ ] and : as they are; true reads them in values of rows as well"
+    )
 
 
 class LogoSpec(_LayerSpec):
