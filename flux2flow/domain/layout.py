@@ -274,7 +274,32 @@ class PlacedLogo:
     kind: Literal["logo"] = "logo"
 
 
-Placed = PlacedPlate | PlacedText | PlacedShape | PlacedPicture | PlacedLogo
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """One step of an outline: its verb, and the points that the verb takes (1, 1, 3 or none), in canvas pixels."""
+
+    verb: Literal["move", "line", "curve", "close"]
+    points: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPath:
+    """An outline that is filled, drawn as a line of `width` pixels, or both; `box` holds its points and the line.
+
+    Curves are cubic Béziers. A `dash` alternates lengths of line and gap in pixels.
+    """
+
+    id: str
+    steps: tuple[PathStep, ...]
+    box: Box
+    fill: Color | None = None
+    stroke: Color | None = None
+    width: float = 0.0
+    dash: tuple[float, ...] = ()
+    kind: Literal["path"] = "path"
+
+
+Placed = PlacedPath | PlacedPlate | PlacedText | PlacedShape | PlacedPicture | PlacedLogo
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +314,7 @@ class Dropped:
 class Layout:
     """Used values in pixels: everything compositing needs, in painting order.
 
-    A button becomes a shape `<id>` and a text `<id>/label`; a chart becomes shapes `<id>/bar-N` and texts.
+    A button becomes a shape `<id>` and a text `<id>/label`; a chart becomes shapes `<id>/bar-N`, paths and texts.
     """
 
     scene: str

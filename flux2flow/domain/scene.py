@@ -227,20 +227,47 @@ class PictureLayer:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a chart."""
+    """One entry of a chart that has one value for each: None where the value is missing."""
 
     label: str
-    value: float
+    value: float | None
     shown: str
     accent: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """One value and how it is written; None where it is missing."""
+
+    value: float | None
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line, or one colour of a stack: a mark for each of the chart's categories."""
+
+    label: str
+    marks: tuple[Mark, ...]
+    color: Color
+    accent: bool = False
+
+
+ChartKind = Literal[
+    "bar", "column", "stacked-bar", "stacked-column", "grouped-bar", "grouped-column", "line", "area", "donut",
+    "waffle", "dot", "slope", "progress", "pictogram",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class ChartLayer:
-    """A bar chart (horizontal bars, or columns) with direct labels."""
+    """A chart with direct labels. `bars` hold the data of kinds with one value an entry, `series` that of the others.
+
+    `ground` is the colour it stands on, `ticks` are the values an axis may mark, and `missing` says that a value is.
+    """
 
     id: str
-    chart: Literal["bar", "column"]
+    chart: ChartKind
     bars: tuple[Bar, ...]
     type: Type
     color: Color
@@ -249,9 +276,156 @@ class ChartLayer:
     fit: FitRule
     priority: int = 1
     kind: Literal["chart"] = "chart"
+    categories: tuple[str, ...] = ()
+    series: tuple[Series, ...] = ()
+    colors: tuple[Color, ...] = ()
+    """One for each bar, where parts of a whole need colours of their own."""
+    ground: Color | None = None
+    percent: bool = False
+    """Whether every stack is the same whole."""
+    ticks: tuple[Mark, ...] = ()
+    missing: str = ""
+    middle: str = ""
+    """A donut's middle."""
+    whole: float | None = None
+    """What a progress bar counts up to, or what one symbol of a pictogram stands for."""
+    symbol: PictureFile | None = None
+
+    @property
+    def words(self) -> str:
+        """The chart's data in words, in reading order: what an alternative text says."""
+        entries = [(bar.label, bar.shown or self.missing) for bar in self.bars]
+        for series in self.series:
+            named = f"{series.label}, " if series.label else ""
+            pairs = zip(self.categories, series.marks, strict=True)
+            entries += [(f"{named}{category}", mark.shown or self.missing) for category, mark in pairs]
+        return "; ".join(f"{name}: {shown}" for name, shown in entries)
 
 
-Layer = PlateLayer | TextLayer | ButtonLayer | LogoLayer | ShapeLayer | PictureLayer | ChartLayer
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One key figure: a number, its unit set smaller, and what it counts."""
+
+    number: str
+    unit: str
+    caption: str
+    accent: bool = False
+    symbol: PictureFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FigureLayer:
+    """Key figures on a grid: one size for all numbers, one for all captions. `columns` 0 follows the box's shape."""
+
+    id: str
+    figures: tuple[Figure, ...]
+    type: Type
+    caption_type: Type
+    accent: Color
+    rule: Color | None
+    box: Box
+    align: Align
+    vertical: Vertical
+    fit: FitRule
+    caption_fit: FitRule
+    columns: int = 0
+    unit_scale: float = 0.5
+    priority: int = 1
+    kind: Literal["figure"] = "figure"
+
+    @property
+    def words(self) -> str:
+        """The figures in words."""
+        return "; ".join(f"{figure.caption}: {figure.number}{figure.unit}" for figure in self.figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One entry of a timeline."""
+
+    time: str
+    title: str
+    note: str
+    accent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLayer:
+    """Milestones on a line: from start to end in a wide box, from top to bottom in a high one."""
+
+    id: str
+    milestones: tuple[Milestone, ...]
+    time_type: Type
+    title_type: Type
+    note_type: Type
+    color: Color
+    accent: Color
+    box: Box
+    fit: FitRule
+    priority: int = 1
+    kind: Literal["timeline"] = "timeline"
+
+    @property
+    def words(self) -> str:
+        """The timeline in words."""
+        entries = (" ".join(filter(None, (m.time, m.title, m.note))) for m in self.milestones)
+        return "; ".join(entries)
+
+
+ColumnAlign = Literal["start", "center", "end", "decimal"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column: its header, its cells, how they stand, and whether they may wrap."""
+
+    header: str
+    cells: tuple[str, ...]
+    align: ColumnAlign = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayer:
+    """A table: columns as wide as their words ask, rows as high as their cells."""
+
+    id: str
+    columns: tuple[TableColumn, ...]
+    accents: tuple[bool, ...]
+    type: Type
+    header_type: Type
+    accent: Color
+    rule: Color | None
+    stripe: Color | None
+    box: Box
+    fit: FitRule
+    decimal: str = "."
+    """The locale's decimal separator."""
+    priority: int = 1
+    kind: Literal["table"] = "table"
+
+    @property
+    def words(self) -> str:
+        """The table in words, row by row."""
+        rows = zip(*(column.cells for column in self.columns), strict=True)
+        headers = [column.header for column in self.columns]
+        return "; ".join(
+            ", ".join(f"{header}: {cell}" if header else cell for header, cell in zip(headers, row, strict=True))
+            for row in rows
+        )
+
+
+Layer = (
+    PlateLayer
+    | TextLayer
+    | ButtonLayer
+    | LogoLayer
+    | ShapeLayer
+    | PictureLayer
+    | ChartLayer
+    | FigureLayer
+    | TimelineLayer
+    | TableLayer
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from flux2flow.domain.format import AspectClass
-from flux2flow.domain.scene import RepairKind
+from flux2flow.domain.scene import ChartKind, RepairKind
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid")
 
-LAYER_KINDS = ("text", "button", "logo", "shape", "picture", "chart")
+LAYER_KINDS = ("text", "button", "logo", "shape", "picture", "chart", "figure", "timeline", "table")
 
 
 class Slot(BaseModel):
@@ -151,17 +151,98 @@ class PictureSpec(_LayerSpec):
 
 
 class ChartSpec(_LayerSpec):
-    """A bar chart drawn from the rows, with direct labels."""
+    """A chart drawn from the rows, with direct labels."""
 
-    chart: Literal["bar", "column"]
-    label: str = Field(description="Jinja over `row`: one bar's name")
-    value: str = Field(description="Jinja over `row`: one bar's number")
+    chart: ChartKind
+    label: str = Field(description="Jinja over `row`: one bar's name, or one category's")
+    value: str = Field(description="Jinja over `row`: one bar's number; empty where the number is missing")
     show: str = Field("", description="Jinja over `row` and `value`: the direct label; empty: the number")
     highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
     style: str = Field(description="text style of the labels")
     color: str
     accent: str
     text_color: str | None = None
+    series: str = Field("", description="Jinja over `row`: the series a row's value belongs to, for kinds with several")
+    category: str = Field(
+        "", description="Jinja over `row`: what rows of one category share; empty: the label, which may then not repeat"
+    )
+    sort: Literal["none", "ascending", "descending"] = Field(
+        "none", description="of bars by value, or of categories by their sum; missing values come last"
+    )
+    stack: Literal["sum", "percent"] = Field("sum", description="percent: every stack is the same whole")
+    colors: tuple[str, ...] = Field(
+        (), description="colour tokens of the series; those most alike to colour-blind eyes are used last"
+    )
+    ground: str | None = Field(None, description="colour token of what the chart stands on: labels inside fills use it")
+    tick: str = Field("", description="Jinja over `value`: how an axis writes a number; empty: it has no axis")
+    missing: str = Field("–", description="Jinja: what stands where a value is missing")
+    middle: str = Field("", description="Jinja: what stands in a donut's middle")
+    whole: str = Field("", description="a number: what a progress bar counts up to; of a pictogram, one symbol's worth")
+    symbol: str = Field("", description="Jinja: a pictogram's picture, as a picture layer names it")
+    fit: Fit | None = Field(None, description="of all the chart's words, which share one size")
+
+
+class FigureSpec(_LayerSpec):
+    """Key figures: one for each row (of an asset made from all rows), or one (of an asset made for one row)."""
+
+    figure: str = Field(description="Jinja over `row`: the number")
+    unit: str = Field("", description="Jinja over `row`: set smaller, after the number")
+    caption: str = Field("", description="Jinja over `row`: what is counted")
+    highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
+    symbol: str = Field("", description="Jinja over `row`: a picture above the number, as a picture layer names it")
+    style: str
+    caption_style: str
+    fit: Fit = Fit()
+    caption_fit: Fit = Fit()
+    color: str | None = None
+    caption_color: str | None = None
+    accent: str | None = None
+    rule: str | None = Field(None, description="colour token of a thin line above each figure")
+    columns: int = Field(0, ge=0, le=12, description="0 follows the box's shape")
+    unit_scale: float = Field(0.5, gt=0, le=1, description="the unit's size as a part of the number's")
+    limit: int = Field(12, ge=1, le=24, description="the first so many rows")
+
+
+class TimelineSpec(_LayerSpec):
+    """Milestones on a line, one for each row."""
+
+    timeline: str = Field(description="Jinja over `row`: when")
+    title: str = Field(description="Jinja over `row`: what")
+    note: str = Field("", description="Jinja over `row`: more about it")
+    highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
+    style: str = Field(description="text style of the titles")
+    time_style: str | None = Field(None, description="default: the titles'")
+    note_style: str | None = Field(None, description="default: the titles'")
+    color: str = Field(description="colour token of the line")
+    accent: str
+    text_color: str | None = None
+    fit: Fit = Fit()
+
+
+class ColumnSpec(BaseModel):
+    """One column of a table."""
+
+    model_config = _CLOSED
+
+    cell: str = Field(description="Jinja over `row`")
+    header: str = Field("", description="Jinja")
+    align: Literal["start", "center", "end", "decimal"] = Field(
+        "start", description="decimal: numbers stand with their decimal separators below each other"
+    )
+
+
+class TableSpec(_LayerSpec):
+    """A table, one line for each row."""
+
+    table: tuple[ColumnSpec, ...] = Field(min_length=1, max_length=12)
+    highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
+    style: str
+    header_style: str | None = None
+    text_color: str | None = None
+    accent: str | None = None
+    rule: str | None = Field(None, description="colour token of thin lines between the rows")
+    stripe: str | None = Field(None, description="colour token of every second row's ground")
+    fit: Fit = Fit()
 
 
 def _layer_kind(value: Any) -> str | None:
@@ -176,11 +257,14 @@ LayerSpec = Annotated[
     | Annotated[LogoSpec, Tag("logo")]
     | Annotated[ShapeSpec, Tag("shape")]
     | Annotated[PictureSpec, Tag("picture")]
-    | Annotated[ChartSpec, Tag("chart")],
+    | Annotated[ChartSpec, Tag("chart")]
+    | Annotated[FigureSpec, Tag("figure")]
+    | Annotated[TimelineSpec, Tag("timeline")]
+    | Annotated[TableSpec, Tag("table")],
     Discriminator(
         _layer_kind,
         custom_error_type="layer_kind",
-        custom_error_message="a layer holds exactly one of text, button, logo, shape, picture, chart",
+        custom_error_message="a layer holds exactly one of " + ", ".join(LAYER_KINDS),
     ),
 ]
 
