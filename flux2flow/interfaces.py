@@ -12,8 +12,11 @@ from flux2flow.domain.files import FileRef
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import Format
 from flux2flow.domain.layout import Layout
+from flux2flow.domain.measures import Box
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
+from flux2flow.domain.reading import ReadLine
 from flux2flow.domain.scene import Scene
+from flux2flow.domain.standards import Standards
 
 
 class FileSource(Protocol):
@@ -93,9 +96,31 @@ class BackendEntry:
     create: Callable[[], ImageBackend]
 
 
+class TextReader(Protocol):
+    """Reads words off pixels. Safe to use from several threads; the same pixels always give the same words."""
+
+    name: str
+    """The reader with its version, as it enters keys and manifests."""
+
+    def read(self, canvas: Canvas) -> tuple[ReadLine, ...]:
+        """Find every line of a picture and read it, from top to bottom."""
+        ...
+
+    def read_line(self, canvas: Canvas, box: Box) -> ReadLine:
+        """Read the one line that is known to stand in a box; empty where nothing is read."""
+        ...
+
+    def unreadable(self, text: str) -> str:
+        """Return the letters of a text that this reader does not know, each once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CheckSubject:
-    """What a check sees. `encoded` and `decoded` are None where nothing was painted (`flux2flow validate`)."""
+    """What a check sees. `encoded` and `decoded` are None where nothing was painted (`flux2flow validate`).
+
+    `reader` is there only where reading was asked for; `plate` is then the painted plate before anything was set on it.
+    """
 
     scene: Scene
     layout: Layout
@@ -103,6 +128,11 @@ class CheckSubject:
     forbidden_words: tuple[str, ...] = ()
     encoded: EncodedFile | None = None
     decoded: Canvas | None = None
+    standards: Standards = Standards()
+    files: FileSource | None = None
+    """Reads what the scene names; None where a subject is built by hand."""
+    reader: TextReader | None = None
+    plate: Canvas | None = None
 
 
 @dataclass(frozen=True, slots=True)
