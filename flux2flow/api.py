@@ -23,7 +23,7 @@ from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
 from flux2flow.domain.upsampled import UpsampledPrompt
 from flux2flow.errors import Flux2FlowError, GenerationError, PluginError, StoreError
-from flux2flow.interfaces import Event, Progress
+from flux2flow.interfaces import Event, Progress, TextReader
 from flux2flow.planning import Only, WantedPrompt
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
@@ -110,10 +110,17 @@ def load(path: Path | str, *, plugins: bool = True, backend: str | None = None, 
         licences=_licence_names(registry),
         prompts=prompts,
         check_model=backend is None,
+        checks=_check_names(registry),
     )
     if backend is not None:
         bundle = replace(bundle, campaign=bundle.campaign.model_copy(update={"model": backend}))
     return Loaded(bundle, project, registry)
+
+
+def _check_names(registry: Registry) -> dict[str, str]:
+    """Map every name that a waiver may give to its check's id: the id itself, and its T-numbers."""
+    names = {check.id: check.id for check in registry.checks}
+    return {alias: check.id for check in registry.checks for alias in getattr(check, "aliases", ())} | names
 
 
 def _models_elsewhere(registry: Registry) -> dict[str, str]:
@@ -181,8 +188,12 @@ def run(
     force: bool = False,
     workers: int = 2,
     unconfined: bool = False,
+    ocr: bool = False,
 ) -> Report:
-    """Make what a plan lists and is not there yet. A part of the campaign's plan leaves the other files alone."""
+    """Make what a plan lists and is not there yet. A part of the campaign's plan leaves the other files alone.
+
+    With `ocr`, plates and pictures are read back; raises PluginError where the extra [ocr] is not installed.
+    """
     whole = loaded.whole
     chosen = whole if plan is None else plan
     ids, only = frozenset(scene.id for scene in chosen.scenes), None
@@ -200,6 +211,7 @@ def run(
         only=only,
         withdraw=not part,
         unconfined=unconfined,
+        reader=_reader(ocr),
     )
 
 
@@ -212,6 +224,7 @@ def follow(
     force: bool = False,
     workers: int = 2,
     unconfined: bool = False,
+    ocr: bool = False,
 ) -> Report:
     """Follow a plan exactly, without the YAML it came from (a plan read from a file). Removes no file."""
     _require_licences(plan, project, registry)
@@ -224,12 +237,25 @@ def follow(
         workers=workers,
         withdraw=False,
         unconfined=unconfined,
+        reader=_reader(ocr),
     )
 
 
-def validate(loaded: Loaded) -> tuple[Finding, ...]:
-    """Check everything that can be known without painting: every row, locale and format."""
-    return execution.examine(plan(loaded), loaded.project, loaded.registry)
+def validate(loaded: Loaded, *, ocr: bool = False) -> tuple[Finding, ...]:
+    """Check everything that can be known without painting: every row, locale and format.
+
+    With `ocr` it also says which words a reader will not know; raises PluginError without the extra [ocr].
+    """
+    return execution.examine(plan(loaded), loaded.project, loaded.registry, _reader(ocr))
+
+
+def _reader(wanted: bool) -> TextReader | None:
+    """Open what reads pictures back, before anything is painted."""
+    if not wanted:
+        return None
+    from flux2flow.reading import open_reader
+
+    return open_reader()
 
 
 @dataclass(frozen=True, slots=True)

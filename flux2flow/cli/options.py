@@ -35,6 +35,7 @@ campaign = click.argument(
 no_plugins = click.option("--no-plugins", is_flag=True, help="Run without installed plugins.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 backend = click.option("--backend", metavar="NAME", help="Paint with this backend instead of the campaign's model.")
+ocr = click.option("--ocr", is_flag=True, help="Read plates and pictures back, too (needs the extra [ocr]).")
 only = click.option(
     "--only",
     "only",

@@ -23,7 +23,7 @@ TOUCHES_PIXELS = ("fonttools", "numpy", "pillow", "resvg-py", "skia-python", "uh
 """Distributions whose version may change a pixel of a finished asset (Pillow 13 changed its resampling, for one)."""
 
 
-ROOMS = ("domain", "gates", "typography", "compositing", "export", "validation")
+ROOMS = ("domain", "gates", "typography", "compositing", "export", "validation", "reading")
 """Our own packages that decide a finished asset's pixels or findings."""
 
 
@@ -68,12 +68,14 @@ def scene_key(
     fonts: Sequence[FontFile],
     forbidden_words: Sequence[str],
     registry: Registry,
+    reader: str = "",
 ) -> str:
     """Make the key of an asset from its scene, its plate's digest and all that sets, draws, encodes or judges it.
 
-    Every font of the kit counts, not only the style's own: any of them may serve as a fallback.
+    Every font of the kit counts, not only the style's own: any of them may serve as a fallback. `reader` names what
+    reads the picture back, where that is asked for.
     """
-    judges = [check.id for check in registry.checks]
+    judges = [check.id for check in registry.checks] + ([f"read by {reader}"] if reader else [])
     made_by = [versions(), [(plugin.name, plugin.version) for plugin in registry.plugins], judges]
     return fingerprint("scene", _by_digest(plain([scene, fonts])), plate, format, forbidden_words, made_by)
 

@@ -26,7 +26,7 @@ from flux2flow.execution.scenes import MadeAsset, SceneMaker
 from flux2flow.execution.trust import require_walls
 from flux2flow.execution.workspace import Workspace
 from flux2flow.gates import confinement
-from flux2flow.interfaces import Event, Progress
+from flux2flow.interfaces import Event, Progress, TextReader
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
 from flux2flow.store import Disk, KeyEntry, Store
@@ -45,13 +45,15 @@ def run(
     unconfined: bool = False,
     clock: Callable[[], float] = time.time,
     disk: Disk | None = None,
+    reader: TextReader | None = None,
 ) -> Report:
     """Make every asset of a plan that is not there yet and report them all.
 
     `only` names the scenes to make; the others are reported where they are done already. With `withdraw`, files that
     an earlier run released and this plan does not list are removed: never with `only`, nor where something failed.
     `force` makes everything anew. `disk` is what stands under the state, by default the machine's own.
-    `unconfined` lets SVGs from outside the library be drawn where the system has no walls for it.
+    `unconfined` lets SVGs from outside the library be drawn where the system has no walls for it. A `reader` reads
+    plates and finished pictures for the checks that need it.
     Raises Interrupted after a signal, StoreError, PluginError, PlanError.
     """
     require_walls(plan, confinement.status(), unconfined=unconfined)
@@ -59,7 +61,7 @@ def run(
     interruption = Interruption()
     store = Store(project.state, disk=disk, outputs=[project.output(plan.campaign)])
     with interruption.listening(), store:
-        work = Workspace(plan, project, registry, store, progress, interruption, force, clock)
+        work = Workspace(plan, project, registry, store, progress, interruption, force, clock, reader)
         outcome = "failed"
         try:
             report = _run(work, workers, only, withdraw, began)

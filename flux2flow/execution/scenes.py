@@ -22,7 +22,7 @@ from flux2flow.domain.scene import Scene
 from flux2flow.errors import StoreError, TypographyError
 from flux2flow.execution.identity import scene_key
 from flux2flow.execution.workspace import Workspace
-from flux2flow.interfaces import CheckSubject, FileSource
+from flux2flow.interfaces import CheckSubject, FileSource, TextReader
 from flux2flow.plugins import Registry
 
 _ASSET = TypeAdapter(Asset)
@@ -66,7 +66,8 @@ class SceneMaker:
     def _key(self, scene: Scene, plate: Plate) -> str:
         plan = self.work.plan
         format = plan.format(scene.format)
-        return scene_key(scene, plate.digest, format, plan.fonts, plan.forbidden_words, self.work.registry)
+        reader = self.work.reader.name if self.work.reader is not None else ""
+        return scene_key(scene, plate.digest, format, plan.fonts, plan.forbidden_words, self.work.registry, reader)
 
     def _stored(self, key: str, plate: Plate) -> MadeAsset | None:
         entry = self.work.store.find(key)
@@ -90,11 +91,14 @@ class SceneMaker:
         format = plan.format(scene.format)
         layout = _layout(scene, plan, work.project)
         work.interruption.check()
-        canvas = compose(layout, self._canvas(plate), work.project)
+        ground = self._canvas(plate)
+        canvas = compose(layout, ground, work.project)
         work.interruption.check()
         encoded = encode(canvas, format, _metadata(plan, scene, plate))
         decoded = decode_canvas(encoded.data)
         subject = CheckSubject(scene, layout, format, plan.forbidden_words, encoded, decoded)
+        if work.reader is not None:
+            subject = replace(subject, reader=work.reader, plate=ground)
         findings = validate(subject, work.registry.checks)
         work.interruption.check()
         asset = _asset(scene, plate, key, layout, encoded, findings)
@@ -120,8 +124,11 @@ class SceneMaker:
             return canvas
 
 
-def examine(plan: Plan, files: FileSource, registry: Registry) -> tuple[Finding, ...]:
-    """Set every scene's type without painting and run the checks that need no pixels, in plan order."""
+def examine(plan: Plan, files: FileSource, registry: Registry, reader: TextReader | None = None) -> tuple[Finding, ...]:
+    """Set every scene's type without painting and run the checks that need no pixels, in plan order.
+
+    With a `reader` they also say which words it will not be able to read back.
+    """
     from flux2flow.validation import validate
 
     found: list[Finding] = []
@@ -131,7 +138,7 @@ def examine(plan: Plan, files: FileSource, registry: Registry) -> tuple[Finding,
         except TypographyError as error:
             found.append(Finding("typography", "error", str(error), scene.id))
             continue
-        subject = CheckSubject(scene, layout, plan.format(scene.format), plan.forbidden_words)
+        subject = CheckSubject(scene, layout, plan.format(scene.format), plan.forbidden_words, reader=reader)
         found.extend(validate(subject, registry.checks))
     return tuple(found)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flux2flow.domain.plan import Plan
 from flux2flow.execution.interruption import Interruption
-from flux2flow.interfaces import Event, Progress
+from flux2flow.interfaces import Event, Progress, TextReader
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
 from flux2flow.store import Journal, Store
@@ -33,6 +33,8 @@ class Workspace:
     interruption: Interruption
     force: bool = False
     clock: Callable[[], float] = time.time
+    reader: TextReader | None = None
+    """Reads every picture back, where that was asked for."""
     _run: str = ""
     _journal: Journal | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)

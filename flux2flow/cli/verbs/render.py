@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is there.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Threads that set and draw.")
 @click.option("--unconfined", is_flag=True, help="Draw this project's SVGs even where the system has no walls for it.")
+@options.ocr
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @options.as_json
 @options.no_plugins
@@ -40,6 +41,7 @@ def command(
     force: bool,
     workers: int,
     unconfined: bool,
+    ocr: bool,
     quiet: bool,
     as_json: bool,
     no_plugins: bool,
@@ -52,7 +54,7 @@ def command(
     else:
         plan, run = _from_campaign(campaign, only, backend, plugins=not no_plugins)
     with options.placed(campaign), console.watching(len(plan.plates), quiet=quiet or as_json) as progress:
-        report = run(progress=progress, force=force, workers=workers, unconfined=unconfined)
+        report = run(progress=progress, force=force, workers=workers, unconfined=unconfined, ocr=ocr)
     if as_json:
         from flux2flow.reporting.json import report_json
 

@@ -14,17 +14,18 @@ from flux2flow.errors import EXIT_FINDINGS, EXIT_OK
 @click.command(short_help="Check all that needs no painting.")
 @options.campaign
 @options.backend
+@options.ocr
 @click.option("-v", "--verbose", is_flag=True, help="Show notes too.")
 @options.as_json
 @options.no_plugins
-def command(campaign: Path, backend: str | None, verbose: bool, as_json: bool, no_plugins: bool) -> int:
+def command(campaign: Path, backend: str | None, ocr: bool, verbose: bool, as_json: bool, no_plugins: bool) -> int:
     """Check CAMPAIGN without painting: its files, and its type as it will be set."""
     from flux2flow import api
     from flux2flow.reporting.terminal import problems_of
 
     loaded = options.load(campaign, plugins=not no_plugins, backend=backend)
     with options.placed(campaign):
-        findings = api.validate(loaded)
+        findings = api.validate(loaded, ocr=ocr)
         licence = api.licence(loaded)
     code = EXIT_FINDINGS if any(finding.blocking for finding in findings) else EXIT_OK
     if as_json:
