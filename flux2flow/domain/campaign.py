@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.format import Format
+from flux2flow.domain.standards import ChecksSpec, Disclaimer, SpellingDictionary
 from flux2flow.domain.template import Template
 from flux2flow.domain.upsampled import UpsampledPrompt
 from flux2flow.errors import Position
@@ -71,6 +72,8 @@ class Campaign(BaseModel):
     locales: tuple[str, ...] = Field(("en",), min_length=1)
     copy_: str | None = Field(None, alias="copy", description="folder with <locale>.yaml")
     assets: tuple[AssetEntry, ...] = Field(min_length=1)
+    checks: ChecksSpec = ChecksSpec()
+    legal: tuple[Disclaimer, ...] = Field((), description="words that must stand on pictures, besides the kit's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class FontFile:
     axes: tuple[tuple[str, float, float, float], ...] = ()
     weight: int | None = None
     licence: str = ""
+    embedding: int = 0
+    """OS/2.fsType: what its maker lets be embedded. A hint; the licence governs."""
 
 
 CopyValue = str | Mapping[str, "CopyValue"]
@@ -143,3 +148,5 @@ class CampaignBundle:
     sources: Mapping[str, SourceMap] = field(default_factory=dict)
     """By document: `campaign`, `brand_kit`, `template:<name>`, `copy:<locale>`."""
     prompts: PromptBook | None = None
+    dictionaries: tuple[SpellingDictionary, ...] = ()
+    """The kit's, with the digests of their files."""

@@ -31,11 +31,13 @@ class Report:
     output: str
     """The folder build/<campaign>, absolute."""
     seconds: float
+    notices: tuple[Finding, ...] = ()
+    """What is to be said of the campaign as a whole, such as a waiver whose last day has passed."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Every finding of every asset."""
-        return tuple(finding for asset in self.assets for finding in asset.findings)
+        """Every finding of every asset, then those of the campaign."""
+        return (*(finding for asset in self.assets for finding in asset.findings), *self.notices)
 
     @property
     def exit_code(self) -> int:

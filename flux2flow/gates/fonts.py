@@ -36,6 +36,8 @@ class FontFacts:
     axes: tuple[tuple[str, float, float, float], ...]
     weight: int
     glyphs: int
+    embedding: int = 0
+    """OS/2.fsType."""
 
 
 def inspect(data: bytes, name: str) -> FontFacts:
@@ -132,4 +134,4 @@ def _read(font: TTFont) -> FontFacts:
         (axis.axisTag, float(axis.minValue), float(axis.defaultValue), float(axis.maxValue))
         for axis in (font["fvar"].axes if "fvar" in font else ())
     )
-    return FontFacts(family, axes, int(font["OS/2"].usWeightClass), glyphs)
+    return FontFacts(family, axes, int(font["OS/2"].usWeightClass), glyphs, int(font["OS/2"].fsType))

@@ -34,4 +34,4 @@ def font(project: Project, place: Place, family: str, weight: int | None, licenc
     except GateError as error:
         raise FileRefusedError("bad-font", str(error), "use the family's original TTF, OTF or WOFF2 file") from error
     static = None if facts.axes else weight or facts.weight
-    return FontFile(family, reference(place.root, place.path, data), facts.axes, static, licence)
+    return FontFile(family, reference(place.root, place.path, data), facts.axes, static, licence, facts.embedding)

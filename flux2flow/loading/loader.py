@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.campaign import Campaign, CampaignBundle, SourceMap
+from flux2flow.domain.standards import SpellingDictionary
 from flux2flow.domain.template import Template
 from flux2flow.errors import Diagnostic, Position, SpecError
 from flux2flow.loading import entries, rows
@@ -21,6 +22,7 @@ from flux2flow.loading.models import validate
 from flux2flow.loading.project_file import read_project_file
 from flux2flow.loading.prompt_file import read_prompts
 from flux2flow.loading.slot_values import check_slot_values
+from flux2flow.loading.standards import check_disclaimers, check_waivers, read_dictionaries
 from flux2flow.loading.strings import check_strings
 from flux2flow.loading.templates import check_template, find_template
 from flux2flow.loading.workspace import Place, Workspace, texts
@@ -36,11 +38,13 @@ def load(
     licences: Collection[str] = (),
     prompts: bool = True,
     check_model: bool = True,
+    checks: Mapping[str, str] | None = None,
 ) -> CampaignBundle:
     """Load a campaign with everything it refers to; raise SpecError with every problem of every file.
 
     `known_models` says of a model that is not installed how to get it; `licences` are the names that a project may
-    accept. Without `prompts`, the campaign's prompt file stays unread; without `check_model`, so does its model.
+    accept; `checks` maps the names of checks that a waiver may give to their ids. Without `prompts`, the campaign's
+    prompt file stays unread; without `check_model`, so does its model.
     """
     try:
         place = Place("project", project.relative(campaign_path))
@@ -53,9 +57,12 @@ def load(
     if workspace.campaign is None:
         workspace.problems.raise_any()
     campaign = _read_all(workspace)
+    dictionaries: tuple[SpellingDictionary, ...] = ()
     kit = validate(workspace.kit, BrandKit, workspace.problems) if workspace.kit is not None else None
     if workspace.kit is not None and workspace.kit_place is not None:
         check_kit(workspace, workspace.kit, workspace.kit_place)
+        check_disclaimers(workspace, workspace.kit)
+        dictionaries = read_dictionaries(workspace, workspace.kit, workspace.kit_place.folder)
     templates = {
         name: validate(document, Template, workspace.problems) for name, document in workspace.templates.items()
     }
@@ -63,6 +70,9 @@ def load(
         check_template(workspace, document, name)
     if workspace.campaign is not None:
         entries.check_campaign(workspace, workspace.campaign)
+        check_disclaimers(workspace, workspace.campaign)
+        if checks is not None:
+            check_waivers(workspace, workspace.campaign, checks)
         if check_model:
             entries.check_model(workspace, workspace.campaign, backends, known_models)
     check_strings(workspace)
@@ -70,7 +80,7 @@ def load(
     book = read_prompts(workspace) if prompts else None
     read_project_file(project, licences, workspace.problems)
     workspace.problems.raise_any()
-    return replace(_bundle(workspace, campaign, kit, templates), prompts=book)
+    return replace(_bundle(workspace, campaign, kit, templates), prompts=book, dictionaries=dictionaries)
 
 
 def _read_all(workspace: Workspace) -> Campaign | None:

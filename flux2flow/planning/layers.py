@@ -106,7 +106,10 @@ class _One:
         if not text.strip():
             return None
         type, fit = self._type(spec.style, spec.color, "color"), self._fit(spec.fit)
-        return TextLayer(spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text))
+        return TextLayer(
+            spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text),
+            repair=spec.repair,
+        )  # fmt: skip
 
     def button_layer(self, spec: ButtonSpec, box: Box, align: Align, vertical: Vertical) -> ButtonLayer | None:
         text = self.text("button", spec.button)

@@ -22,6 +22,7 @@ from flux2flow.planning.problems import Problems
 from flux2flow.planning.prompts import Brief, opposite
 from flux2flow.planning.references import ChosenReferences
 from flux2flow.planning.selection import Only, select
+from flux2flow.planning.standards import standards
 from flux2flow.planning.upsampling import with_prompts
 from flux2flow.planning.values import Evaluation, Values
 from flux2flow.planning.vocabulary import unknown_pictures
@@ -61,6 +62,7 @@ def plan(bundle: CampaignBundle, limits: BackendLimits, only: Only | None = None
         scenes=tuple(sorted(drafting.scenes, key=lambda scene: order[scene.id])),
         forbidden_words=bundle.brand_kit.words.forbidden,
         notes=tuple(dict.fromkeys((*_campaign_notes(bundle), *drafting.notes, *prompt_notes))),
+        standards=standards(bundle),
     )
     return select(made, only) if only else made
 
