@@ -40,6 +40,8 @@ class Asset:
     fits: tuple[tuple[str, float, int], ...]
     """(layer, size in pixels, lines) of every set text."""
     reused: bool = False
+    relaid: str = ""
+    """Why the layout stands on the other side; empty where it does not."""
     repairs: tuple[str, ...] = ()
     """What was changed to pass a check, as the template allows it, in words."""
 

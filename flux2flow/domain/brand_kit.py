@@ -75,6 +75,19 @@ class UnderlineSpec(BaseModel):
     skip_ink: bool = Field(True, description="leave gaps where letters go through the line")
 
 
+class StyleFit(BaseModel):
+    """How far copyfitting may go in a style before it takes a smaller size. Default: not at all."""
+
+    model_config = _CLOSED
+
+    tracking: float = Field(
+        0.0, ge=-0.1, le=0, description="em; the most that may be taken off the tracking; never off joined scripts"
+    )
+    width: float | None = Field(
+        None, ge=25, le=200, description="the narrowest value of the font's width axis (wdth), where it has one"
+    )
+
+
 Figures = Literal["tabular", "proportional", "lining", "oldstyle"]
 
 
@@ -107,6 +120,7 @@ class TextStyle(BaseModel):
         None, gt=0, le=2, description="of a [span]{style}: its size as a part of the paragraph's; default: the same"
     )
     shift: float = Field(0.0, ge=-1, le=1, description="of a span: upwards from the baseline, in em of the paragraph")
+    fit: StyleFit = StyleFit()
 
 
 class TextStyleChange(BaseModel):

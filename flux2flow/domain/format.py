@@ -44,6 +44,9 @@ class Format(BaseModel):
     min_x_height: float = Field(5, ge=0, description="smallest x-height in delivered pixels")
     aspect_class: AspectClass | None = Field(None, description="overrides the class that the ratio gives")
     headline_limit: int | None = Field(None, ge=1, description="platform's character limit for a headline")
+    serves: tuple[str, ...] = Field(
+        (), description="other formats of the same shape that this master is delivered to: their limits are united"
+    )
     source: str = ""
     verified_on: str = ""
     confidence: Literal["high", "medium", "low"] = "medium"

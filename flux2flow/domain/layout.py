@@ -119,6 +119,14 @@ def kept_inside(box: Box, frame: Box) -> Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Busyness:
+    """How restless a stretch of a picture is: mean edge energy (0 is flat) and the spread of its luminance, 0 to 1."""
+
+    edges: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
 class FontInstance:
     """A font file at a point of its design space. `weight` is what the style asked for; `location` pins its axes."""
 
@@ -207,6 +215,12 @@ class FitReport:
     steps: tuple[str, ...]
     overflow: bool
     at_floor: bool
+    tracking: float = 0.0
+    """What was taken off the style's tracking, in em."""
+    width_axis: float | None = None
+    """The width axis's value, where it was narrowed."""
+    copy_step: int = 0
+    """Which copy was set: 0 is the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +338,8 @@ class Layout:
     dropped: tuple[Dropped, ...] = ()
     repairs: tuple[str, ...] = ()
     """What was changed after a check failed, as the template allows it, in words."""
+    relaid: str = ""
+    """Why the layout stands on the other side than the template says; empty where it does not."""
 
     def texts(self) -> tuple[PlacedText, ...]:
         """Every set text."""

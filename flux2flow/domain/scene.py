@@ -106,11 +106,19 @@ class TextSpan:
 
 @dataclass(frozen=True, slots=True)
 class FitRule:
-    """Copyfitting bounds in pixels."""
+    """Copyfitting bounds in pixels.
+
+    `tracking` (em, negative) and `width` (the narrowest value of a width axis) are how far the style lets letters be
+    squeezed before the size falls. Under `prefer` a shorter copy is tried first. Texts of one `group` share their size.
+    """
 
     lines: int
     minimum: float
     maximum: float
+    tracking: float = 0.0
+    width: float | None = None
+    prefer: float | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,14 @@ class PlateLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class ShorterCopy:
+    """A shorter way to say what a text says, with the stretches of it that have a type of their own."""
+
+    text: str
+    spans: tuple[TextSpan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextLayer:
     """Text in a box."""
 
@@ -151,6 +167,11 @@ class TextLayer:
     writing: Writing = "horizontal"
     repair: tuple[RepairKind, ...] = ()
     """What may be changed where the picture under the text leaves too little contrast, in order."""
+    alternatives: tuple[ShorterCopy, ...] = ()
+    """Shorter copy, longest first."""
+    justify: bool = False
+    shape: Literal["rectangle", "ellipse"] = "rectangle"
+    """What the lines fill: the box, or the ellipse inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +450,38 @@ Layer = (
 
 
 @dataclass(frozen=True, slots=True)
+class Stack:
+    """Layers, or other stacks, set one after another, or on a grid of `columns` (0: none), by what they measure.
+
+    Lengths are in pixels. `sizes` bound single children along the direction; a stack without a box stands in another
+    one. `baseline` puts the first lines of neighbours on one line.
+    """
+
+    id: str
+    children: tuple[str, ...]
+    direction: Literal["down", "across"]
+    gap: float
+    align: Align
+    vertical: Vertical
+    box: Box | None = None
+    columns: int = 0
+    row_gap: float = 0.0
+    spread: bool = False
+    """Whether spare room goes between the children."""
+    baseline: bool = False
+    sizes: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSide:
+    """A scene's layers (but for the plate) and stacks as they stand on the other side, and what asks for quiet."""
+
+    layers: tuple[Layer, ...]
+    stacks: tuple[Stack, ...]
+    quiet: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One asset to be made. `id` is unique in its plan; `layers` are painted in order, the plate first."""
 
@@ -446,6 +499,9 @@ class Scene:
     layers: tuple[Layer, ...]
     unbroken: tuple[str, ...] = ()
     """Words that are never broken across lines: the brand's names."""
+    stacks: tuple[Stack, ...] = ()
+    other_side: OtherSide | None = None
+    """Given where the template lets the layout change sides over a busy plate."""
 
     @property
     def plate(self) -> PlateLayer:

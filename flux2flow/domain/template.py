@@ -79,6 +79,10 @@ class Fit(BaseModel):
     lines: int = Field(1, ge=1, le=40)
     min: str = Field("10px", description="length; the floor")
     max: str = Field("40vmin", description="length; the ceiling")
+    prefer: str | None = Field(
+        None, description="length; under this size letters are squeezed as the style allows, then shorter copy is tried"
+    )
+    group: str = Field("", description="texts of one group take one size, so that sibling cards match")
 
 
 class _LayerSpec(BaseModel):
@@ -105,6 +109,9 @@ class TextSpec(_LayerSpec):
     )
     repair: tuple[RepairKind, ...] = Field(
         (), description="what may be changed where the picture under the text leaves too little contrast, in order"
+    )
+    shorter: tuple[str, ...] = Field(
+        (), description="Jinja: shorter copy, longest first, for where the text would not fit; empty ones are skipped"
     )
 
 
@@ -150,13 +157,19 @@ class PictureSpec(_LayerSpec):
     stands: bool = False
 
 
-class ChartSpec(_LayerSpec):
+class _RowsSpec(_LayerSpec):
+    where: str = Field("", description="Jinja over `row`: rows are left out where it gives nothing, 'false' or '0'")
+
+
+class ChartSpec(_RowsSpec):
     """A chart drawn from the rows, with direct labels."""
 
     chart: ChartKind
     label: str = Field(description="Jinja over `row`: one bar's name, or one category's")
     value: str = Field(description="Jinja over `row`: one bar's number; empty where the number is missing")
-    show: str = Field("", description="Jinja over `row` and `value`: the direct label; empty: the number")
+    show: str = Field(
+        "", description="Jinja over `row`, `value` and `share` (of its whole, 0 to 1): the direct label; empty: the number"
+    )
     highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
     style: str = Field(description="text style of the labels")
     color: str
@@ -182,7 +195,7 @@ class ChartSpec(_LayerSpec):
     fit: Fit | None = Field(None, description="of all the chart's words, which share one size")
 
 
-class FigureSpec(_LayerSpec):
+class FigureSpec(_RowsSpec):
     """Key figures: one for each row (of an asset made from all rows), or one (of an asset made for one row)."""
 
     figure: str = Field(description="Jinja over `row`: the number")
@@ -203,7 +216,7 @@ class FigureSpec(_LayerSpec):
     limit: int = Field(12, ge=1, le=24, description="the first so many rows")
 
 
-class TimelineSpec(_LayerSpec):
+class TimelineSpec(_RowsSpec):
     """Milestones on a line, one for each row."""
 
     timeline: str = Field(description="Jinja over `row`: when")
@@ -231,7 +244,7 @@ class ColumnSpec(BaseModel):
     )
 
 
-class TableSpec(_LayerSpec):
+class TableSpec(_RowsSpec):
     """A table, one line for each row."""
 
     table: tuple[ColumnSpec, ...] = Field(min_length=1, max_length=12)
@@ -278,8 +291,61 @@ class BoxSpec(BaseModel):
     y: str
     w: str
     h: str
+    align: Literal["start", "center", "end", "justify"] = Field(
+        "start", description="justify: for running text of three lines or more; short lines stay at the start"
+    )
+    vertical: Literal["top", "middle", "bottom"] = "top"
+    shape: Literal["rectangle", "ellipse"] = Field(
+        "rectangle", description="of a text: its lines fill the box, or the ellipse inside it"
+    )
+
+
+class _ArrangedSpec(BaseModel):
+    model_config = _CLOSED
+
+    x: str | None = Field(None, description="x, y, w and h: left out in a stack or grid that stands in another one")
+    y: str | None = None
+    w: str | None = None
+    h: str | None = None
+    gap: str = Field("0px", description="length between neighbours")
     align: Literal["start", "center", "end"] = "start"
     vertical: Literal["top", "middle", "bottom"] = "top"
+    baseline: bool = Field(False, description="put the first lines of neighbours on one line")
+    sizes: dict[str, str] = Field(
+        default_factory=dict,
+        description="child: length along the direction (in a grid: height); a shape, a chart and the like need one,"
+        " to a logo or picture it is the most",
+    )
+
+
+class StackSpec(_ArrangedSpec):
+    """Layers one after another, each as large as it measures. What does not fit is dropped by priority."""
+
+    stack: tuple[str, ...] = Field(min_length=1, description="ids of layers, or of other stacks and grids, in order")
+    direction: Literal["down", "across"] = "down"
+    spread: bool = Field(False, description="spare room goes between the children instead of around them")
+
+
+class GridSpec(_ArrangedSpec):
+    """Layers in rows of equal columns; a row is as high as its highest cell."""
+
+    grid: tuple[str, ...] = Field(min_length=1, description="ids of layers, or of stacks, row by row")
+    columns: int = Field(ge=1, le=12)
+    row_gap: str | None = Field(None, description="length; default: the gap")
+
+
+def _place_kind(value: Any) -> str:
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return "stack entry" if "stack" in keys else "grid entry" if "grid" in keys else "box entry"
+
+
+PlaceSpec = Annotated[
+    Annotated[BoxSpec, Tag("box entry")]
+    | Annotated[StackSpec, Tag("stack entry")]
+    | Annotated[GridSpec, Tag("grid entry")],
+    Discriminator(_place_kind),
+]
+"""What stands under a name in `boxes`; a layer's box carries the layer's id, a stack or grid a name of its own."""
 
 
 class LayoutSpec(BaseModel):
@@ -290,7 +356,10 @@ class LayoutSpec(BaseModel):
 
     model_config = _CLOSED
 
-    boxes: dict[str, BoxSpec]
+    boxes: dict[str, PlaceSpec]
+    flip_when_busy: bool = Field(
+        False, description="set everything on the other side where the picture is clearly quieter there"
+    )
     side: Literal["start", "center", "end"] = Field("end", description="where the focal subject stands, left to right")
     ground: str = Field("80%", description="y of the line a standing product touches")
     focal: str | None = Field(
