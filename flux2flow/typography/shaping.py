@@ -1,7 +1,7 @@
-"""Text → shaped paragraphs in em: runs of one face, script and level, with kerning, ligatures, marks and tracking.
+"""Text → shaped paragraphs in em: runs of one face, script, level and span, with kerning, ligatures, marks, tracking.
 
-Everything is shaped once at the font's own units and scales linearly, so that fitting never shapes per size. Knows
-nothing about boxes and pixels.
+Everything is shaped once at the font's own units and scales linearly, so that fitting never shapes per size. A line
+lies along x, a column too: x then runs down the page and y to its right. Knows nothing about boxes and pixels.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Literal
 
 import uharfbuzz as hb
 
-from flux2flow.typography import bidi, east_asian
+from flux2flow.typography import bidi, east_asian, vertical
 from flux2flow.typography.fonts import Cut, FontStack, InkBox
 
 # Scripts whose letters join or hang from a common line: tracking would tear them (T16).
@@ -28,6 +30,10 @@ Features = tuple[tuple[str, int], ...]
 Ranges = tuple[tuple[int, int, int], ...]
 """Stretches of text with a feature's value in each: (start, stop, value)."""
 _TRAILING = " \n\t\u3000\u200b"
+Orientation = Literal["horizontal", "upright", "rotated"]
+ICON = "\ufffc"
+_ICON_HEIGHT = 1.16  # of the letters' height: a drawing as high as capitals looks smaller than they do
+_ICON_SIDE = 0.06  # em free on both sides of an icon
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,35 @@ class ShapedGlyph:
 
 @dataclass(frozen=True, slots=True)
 class ShapedRun:
-    """Glyphs of one cut in visual order."""
+    """Glyphs of one cut in visual order, in em of the paragraph.
+
+    `span` numbers the setting's spans from 1; 0 is the paragraph itself. `scale` is the size of the run's own em,
+    `grow` how far a stroke reaches beyond the glyphs' ink. An icon's run has one glyph and an ink box of its own.
+    """
 
     cut: Cut
     fallback: bool
     level: int
     script: str
     glyphs: tuple[ShapedGlyph, ...]
+    span: int = 0
+    scale: float = 1.0
+    tracking: float = 0.0
+    grow: float = 0.0
+    orientation: Orientation = "horizontal"
+    icon: InkBox | None = None
+
+    def ink(self, glyph: ShapedGlyph) -> InkBox | None:
+        """Give a glyph's ink in the paragraph's em, counted from the glyph's own point; None where it has none."""
+        if self.icon is not None:
+            return self.icon
+        ink = self.cut.ink(glyph.id)
+        if ink is None or (self.scale == 1.0 and not self.grow and self.orientation != "upright"):
+            return ink
+        left, bottom, right, top = (side * self.scale for side in (ink.left, ink.bottom, ink.right, ink.top))
+        if self.orientation == "upright":  # x runs down the page, y to its right
+            left, bottom, right, top = -top, left, -bottom, right
+        return InkBox(left - self.grow, bottom - self.grow, right + self.grow, top + self.grow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +93,32 @@ class ShapedLine:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stretch of text that is shaped as one: the number of its cut in the stack, its script and its level."""
+    """A stretch of text that is shaped as one: the number of its cut in its stack, its script, level and span."""
 
     start: int
     stop: int
     cut: int
     script: str
     level: int
+    span: int = 0
+    orientation: Orientation = "horizontal"
+    group: int = -1
+    """Where a few digits stand side by side in a column: the first one's index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a paragraph in a setting of its own; `icon` is the ratio of the icon that stands for it."""
+
+    start: int
+    stop: int
+    stack: FontStack
+    tracking: float = 0.0
+    features: Features = ()
+    scale: float = 1.0
+    shift: float = 0.0
+    grow: float = 0.0
+    icon: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +130,13 @@ class Setting:
     base: int
     tracking: float
     features: Features = ()
+    spans: tuple[Span, ...] = ()
+    grow: float = 0.0
+    vertical: bool = False
+
+    def of(self, number: int) -> Span:
+        """Give a span by its number; number 0 stands for all that no span covers."""
+        return self.spans[number - 1] if number else Span(0, 0, self.stack, self.tracking, self.features, 1, 0, self.grow)
 
 
 @lru_cache(maxsize=8192)
@@ -113,21 +167,26 @@ def _shape(
     start: int,
     stop: int,
     script: str,
-    rtl: bool,
+    direction: str,
     language: str,
     features: Features,
     halves: Ranges,
 ) -> tuple[ShapedGlyph, ...]:
     buffer = hb.Buffer()
     buffer.add_str(text, start, stop - start)
-    buffer.direction = "rtl" if rtl else "ltr"
+    buffer.direction = direction
     buffer.script = script
     buffer.language = language
     values: dict[str, int | list[tuple[int, int, int]]] = dict(features)
     if halves:
-        values["halt"] = list(halves)
+        values["vhal" if direction == "ttb" else "halt"] = list(halves)
     hb.shape(cut.font, buffer, values)
     em = 1 / cut.upem
+    if direction == "ttb":
+        return tuple(
+            ShapedGlyph(glyph.codepoint, glyph.cluster, -place.y_advance * em, -place.y_offset * em, place.x_offset * em)
+            for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
+        )
     return tuple(
         ShapedGlyph(glyph.codepoint, glyph.cluster, place.x_advance * em, place.x_offset * em, place.y_offset * em)
         for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
@@ -140,9 +199,12 @@ class Paragraph:
     def __init__(self, text: str, setting: Setting) -> None:
         self.text = text
         self.setting = setting
-        self._cuts = setting.stack.assign(text)
+        self._spans = _spans(len(text), setting.spans)
+        self._cuts = self._assigned()
         self._scripts = scripts(text)
         self._levels = _levels(text, setting.base)
+        self._orientations = self._turned()
+        self._groups = vertical.side_by_side(text) if setting.vertical else [-1] * len(text)
         eastern = setting.language.split("-")[0] in ("ja", "zh")
         self._halves = east_asian.half_width(text) if eastern else frozenset()
         self._gaps = east_asian.gaps(text) if eastern else frozenset()
@@ -157,6 +219,26 @@ class Paragraph:
         """Give the paragraph of a text in a setting; the latest ones are kept."""
         return _paragraph(text, setting)
 
+    def _assigned(self) -> list[int]:
+        """Choose every character's cut in its own stack, each stack seeing the whole text around its spans."""
+        by_stack = {self.setting.stack: self.setting.stack.assign(self.text)}
+        stacks = [self.setting.of(number).stack for number in range(len(self.setting.spans) + 1)]
+        for stack in stacks:
+            if stack not in by_stack:
+                by_stack[stack] = stack.assign(self.text)
+        return [by_stack[stacks[number]][place] for place, number in enumerate(self._spans)]
+
+    def _turned(self) -> list[Orientation]:
+        """Say how every character stands: upright or rotated in a column (what a font cannot turn lies on its side)."""
+        if not self.setting.vertical:
+            return ["horizontal"] * len(self.text)
+        kinds = vertical.orientations(self.text)
+        turns = (kind == "Tr" and not self._cut(place).has("vert") for place, kind in enumerate(kinds))
+        return ["rotated" if kind == "R" or turn else "upright" for kind, turn in zip(kinds, turns, strict=True)]
+
+    def _cut(self, place: int) -> Cut:
+        return self.setting.of(self._spans[place]).stack.cuts[self._cuts[place]]
+
     @cached_property
     def _sums(self) -> list[float]:
         sums = [0.0]
@@ -167,7 +249,7 @@ class Paragraph:
     @cached_property
     def _hyphen(self) -> float:
         return sum(
-            glyph.advance for glyph in _shape(self.setting.stack.primary, "-", 0, 1, "Latn", False, "und", (), ())
+            glyph.advance for glyph in _shape(self.setting.stack.primary, "-", 0, 1, "Latn", "ltr", "und", (), ())
         )
 
     def visible(self, start: int, stop: int) -> int:
@@ -198,19 +280,23 @@ class Paragraph:
         levels = bidi.line_levels(self.text, self._levels, start, stop, self.setting.base)
         runs = [self._run(text, item) for item in self._items(start, stop, levels)]
         ordered = tuple(runs[number] for number in bidi.visual_order([run.level for run in runs]))
-        ordered = _without_last_tracking(ordered, self.setting)
+        ordered = _without_last_tracking(ordered)
         advance = sum(glyph.advance for run in ordered for glyph in run.glyphs)
         return ShapedLine(start, stop, ordered, advance, _ink(ordered))
 
     @cached_property
     def zone(self) -> tuple[float, float]:
         """Top and bottom of the letters of the script that most of the text is in, in em (see `Cut.zone`)."""
-        counts: dict[tuple[str, int], int] = {}
-        for character, script, cut in zip(self.text, self._scripts, self._cuts, strict=True):
+        if self.setting.vertical:
+            return 0.5, -0.5  # the em box about the column's middle
+        counts: dict[tuple[str, int, int], int] = {}
+        for character, key in zip(self.text, zip(self._scripts, self._cuts, self._spans, strict=True), strict=True):
             if script_of(character) not in _NO_SCRIPT:
-                counts[script, cut] = counts.get((script, cut), 0) + 1
-        script, cut = max(counts, key=lambda key: counts[key]) if counts else ("Latn", 0)
-        return self.setting.stack.cuts[cut].zone(script)
+                counts[key] = counts.get(key, 0) + 1
+        script, cut, number = max(counts, key=lambda key: counts[key]) if counts else ("Latn", 0, 0)
+        span = self.setting.of(number)
+        top, bottom = span.stack.cuts[cut].zone(script)
+        return top * span.scale + span.shift, bottom * span.scale + span.shift
 
     def rise(self, start: int, stop: int) -> float:
         """Measure how far a stretch rises above the baseline, in em: its ink, and at least its letters' height."""
@@ -218,36 +304,78 @@ class Paragraph:
 
     def fall(self, start: int, stop: int) -> float:
         """Measure how far a stretch's ink falls below the baseline, in em."""
-        return max(-min(self._bottoms[start:stop], default=0.0), 0.0)
+        return max(-min(self._bottoms[start:stop], default=0.0), 0.0, -self.zone[1] if self.setting.vertical else 0.0)
 
     def latin_like(self, start: int, stop: int) -> bool:
         """Say whether a stretch has Latin proportions throughout: Greek, Cyrillic and the like, and digits."""
+        if self.setting.vertical:
+            return False
         return all(script in ("Latn", "Grek", "Cyrl", "Armn", "Cher") for script in self._scripts[start:stop])
 
     def _items(self, start: int, stop: int, levels: Sequence[int]) -> list[Item]:
-        keys = list(zip(self._cuts[start:stop], self._scripts[start:stop], levels, strict=True))
+        part = slice(start, stop)
+        own = (self._cuts, self._scripts, self._spans, self._orientations, self._groups)
+        keys = list(zip(levels, *(values[part] for values in own), strict=True))
         edges = [place for place in range(1, len(keys)) if keys[place] != keys[place - 1]]
-        firsts, lasts = [0, *edges], [*edges, len(keys)]
-        return [
-            Item(start + first, start + last, *keys[first])
-            for first, last in zip(firsts, lasts, strict=True)
-            if last > first
-        ]
+        items = []
+        for first, last in pairwise([0, *edges, len(keys)] if keys else []):
+            level, cut, script, span, orientation, group = keys[first]
+            items.append(Item(start + first, start + last, cut, script, level, span, orientation, group))
+        return items
 
     def _run(self, text: str, item: Item) -> ShapedRun:
-        setting, cut = self.setting, self.setting.stack.cuts[item.cut]
-        tracking = 0.0 if item.script in JOINED else setting.tracking
+        span = self.setting.of(item.span)
+        if span.icon is not None:
+            return self._icon_run(item, span, span.icon)
+        cut = span.stack.cuts[item.cut]
+        tracking = 0.0 if item.script in JOINED or item.group >= 0 else span.tracking
         features = {"kern": 1, "chws": 1}  # chws: what `halves` does, by the font itself
+        if item.orientation == "upright":
+            features = {"vert": 1, "vkrn": 1, "vchw": 1} if item.group < 0 else {"hwid": 1}
         if tracking:
             features |= {"liga": 0, "clig": 0}  # a ligature cannot be tracked
-        features |= dict(setting.features)
+        features |= dict(span.features)
+        upright = item.orientation == "upright" and item.group < 0
+        half, contextual, proportional = ("vhal", "vchw", "vpal") if upright else ("halt", "chws", "palt")
         halves: Ranges = ()
-        if self._halves and cut.has("halt") and not cut.has("chws") and not {"halt", "palt"} & features.keys():
+        if self._halves and cut.has(half) and not cut.has(contextual) and not {half, proportional} & features.keys():
             halves = tuple((at, at + 1, 1) for at in sorted(self._halves) if item.start <= at < item.stop)
-        rtl, given = bool(item.level % 2), tuple(features.items())
-        glyphs = _shape(cut, text, item.start, item.stop, item.script, rtl, setting.language, given, halves)
+        direction, given = "ttb" if upright else "rtl" if item.level % 2 else "ltr", tuple(features.items())
+        glyphs = _shape(
+            cut, text, item.start, item.stop, item.script, direction, self.setting.language, given, halves
+        )
         spaced = _spaced(glyphs, tracking, self._gaps, item.stop)
-        return ShapedRun(cut, item.cut > 0, item.level, item.script, spaced)
+        scale, shift = span.scale, span.shift
+        if item.group >= 0:
+            spaced, scale = vertical.grouped(spaced, cut, scale)
+        elif item.orientation == "rotated":  # about the middle of the column, as the em boxes of upright letters
+            shift -= scale * (cut.metrics.ascender + cut.metrics.descender) / 2
+        if scale != 1.0 and item.group < 0:
+            spaced = tuple(_scaled(glyph, scale) for glyph in spaced)
+        if shift:
+            spaced = tuple(replace(glyph, y_offset=glyph.y_offset + shift) for glyph in spaced)
+        return ShapedRun(
+            cut, item.cut > 0, item.level, item.script, spaced, item.span, scale, tracking * span.scale,
+            span.grow * span.scale, item.orientation,
+        )  # fmt: skip
+
+    def _icon_run(self, item: Item, span: Span, ratio: float) -> ShapedRun:
+        """Stand an icon about the middle of the letters, a little higher than they are."""
+        top, bottom = self.zone
+        height = (top - bottom) * _ICON_HEIGHT * span.scale
+        foot = (top + bottom - height) / 2 + span.shift
+        width = height * ratio
+        if self.setting.vertical:
+            width, height = height, width
+            foot = -height / 2
+        ink = InkBox(_ICON_SIDE, foot, _ICON_SIDE + width, foot + height)
+        glyphs = tuple(
+            ShapedGlyph(0, place, width + 2 * _ICON_SIDE, 0.0, 0.0) for place in range(item.start, item.stop)
+        )
+        orientation: Orientation = "upright" if self.setting.vertical else "horizontal"
+        return ShapedRun(
+            span.stack.primary, False, item.level, item.script, glyphs, item.span, orientation=orientation, icon=ink
+        )
 
     def _measure(self) -> None:
         """Note every cluster's advance, the white at its logical start and end, and how far its ink rises and falls."""
@@ -258,7 +386,7 @@ class Paragraph:
                 clusters.setdefault(glyph.cluster, []).append(glyph)
             firsts = sorted(clusters)
             for cluster, following in zip(firsts, [*firsts[1:], item.stop], strict=True):
-                part = ShapedRun(run.cut, False, run.level, run.script, tuple(clusters[cluster]))
+                part = replace(run, glyphs=tuple(clusters[cluster]))
                 advance = sum(glyph.advance for glyph in part.glyphs)
                 self._advance[cluster] = advance
                 ink = None if self.text[cluster] == "\n" else _ink((part,))
@@ -280,6 +408,19 @@ def _levels(text: str, base: int) -> list[int]:
     return result[: len(text)]
 
 
+def _spans(length: int, spans: Sequence[Span]) -> list[int]:
+    """Number every character's span; 0 where none covers it."""
+    numbers = [0] * length
+    for number, span in enumerate(spans, start=1):
+        numbers[span.start : span.stop] = [number] * (min(span.stop, length) - min(span.start, length))
+    return numbers
+
+
+def _scaled(glyph: ShapedGlyph, scale: float) -> ShapedGlyph:
+    x, y = glyph.x_offset * scale, glyph.y_offset * scale
+    return ShapedGlyph(glyph.id, glyph.cluster, glyph.advance * scale, x, y)
+
+
 def _spaced(
     glyphs: tuple[ShapedGlyph, ...], tracking: float, gaps: frozenset[int], stop: int
 ) -> tuple[ShapedGlyph, ...]:
@@ -298,13 +439,12 @@ def _spaced(
     return tuple(result)
 
 
-def _without_last_tracking(runs: tuple[ShapedRun, ...], setting: Setting) -> tuple[ShapedRun, ...]:
-    if not runs or not setting.tracking or runs[-1].script in JOINED or not runs[-1].glyphs:
+def _without_last_tracking(runs: tuple[ShapedRun, ...]) -> tuple[ShapedRun, ...]:
+    if not runs or not runs[-1].tracking or not runs[-1].glyphs:
         return runs
     *before, run = runs
     *kept, last = run.glyphs
-    tight = ShapedGlyph(last.id, last.cluster, last.advance - setting.tracking, last.x_offset, last.y_offset)
-    return (*before, ShapedRun(run.cut, run.fallback, run.level, run.script, (*kept, tight)))
+    return (*before, replace(run, glyphs=(*kept, replace(last, advance=last.advance - run.tracking))))
 
 
 def _ink(runs: Sequence[ShapedRun]) -> InkBox | None:
@@ -312,7 +452,7 @@ def _ink(runs: Sequence[ShapedRun]) -> InkBox | None:
     pen, left, bottom, right, top = 0.0, float("inf"), float("inf"), float("-inf"), float("-inf")
     for run in runs:
         for glyph in run.glyphs:
-            ink = run.cut.ink(glyph.id)
+            ink = run.ink(glyph)
             if ink is not None:
                 x = pen + glyph.x_offset
                 left, right = min(left, x + ink.left), max(right, x + ink.right)
