@@ -5,6 +5,7 @@ Nothing is painted with weights whose licence the project does not accept: `run`
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flux2flow import execution, loading, planning
+from flux2flow import execution, loading, planning, validation
 from flux2flow import plugins as _plugins
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.finding import Finding
@@ -110,17 +111,11 @@ def load(path: Path | str, *, plugins: bool = True, backend: str | None = None, 
         licences=_licence_names(registry),
         prompts=prompts,
         check_model=backend is None,
-        checks=_check_names(registry),
+        checks=validation.aliases(registry.checks),
     )
     if backend is not None:
         bundle = replace(bundle, campaign=bundle.campaign.model_copy(update={"model": backend}))
     return Loaded(bundle, project, registry)
-
-
-def _check_names(registry: Registry) -> dict[str, str]:
-    """Map every name that a waiver may give to its check's id: the id itself, and its T-numbers."""
-    names = {check.id: check.id for check in registry.checks}
-    return {alias: check.id for check in registry.checks for alias in getattr(check, "aliases", ())} | names
 
 
 def _models_elsewhere(registry: Registry) -> dict[str, str]:
@@ -241,12 +236,14 @@ def follow(
     )
 
 
-def validate(loaded: Loaded, *, ocr: bool = False) -> tuple[Finding, ...]:
+def validate(loaded: Loaded, *, ocr: bool = False, on: dt.date | None = None) -> tuple[Finding, ...]:
     """Check everything that can be known without painting: every row, locale and format.
 
-    With `ocr` it also says which words a reader will not know; raises PluginError without the extra [ocr].
+    Waivers hold as of the day `on`, by default today, UTC. With `ocr` it also says which words a reader will not know;
+    raises PluginError without the extra [ocr].
     """
-    return execution.examine(plan(loaded), loaded.project, loaded.registry, _reader(ocr))
+    today = dt.datetime.now(dt.UTC).date() if on is None else on
+    return execution.examine(plan(loaded), loaded.project, loaded.registry, _reader(ocr), on=today)
 
 
 def _reader(wanted: bool) -> TextReader | None:

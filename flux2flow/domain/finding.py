@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ Level = Literal["info", "warn", "fail", "error"]
 
 def _is_a_date(text: str) -> str:
     try:
-        return datetime.date.fromisoformat(text).isoformat()
+        return dt.date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise ValueError(f"{text!r} is no date: write it as 2027-03-31") from error
 
@@ -32,9 +32,9 @@ class Waiver(BaseModel):
     by: str = Field(min_length=1, description="who decided it")
     until: Annotated[str, AfterValidator(_is_a_date)] = Field(description="the last day it holds, as 2027-03-31")
 
-    def expired(self, on: datetime.date) -> bool:
+    def expired(self, on: dt.date) -> bool:
         """Whether its last day lies before this one."""
-        return datetime.date.fromisoformat(self.until) < on
+        return dt.date.fromisoformat(self.until) < on
 
 
 @dataclass(frozen=True, slots=True)

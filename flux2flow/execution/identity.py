@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from flux2flow.domain.fingerprint import fingerprint, plain
 from flux2flow.domain.format import Format
 from flux2flow.domain.plate import BackendIdentity, PlateRequest
 from flux2flow.domain.scene import Scene
+from flux2flow.domain.standards import Standards
 from flux2flow.gates import confinement
 from flux2flow.plugins import Registry
 
-TOUCHES_PIXELS = ("fonttools", "numpy", "pillow", "resvg-py", "skia-python", "uharfbuzz", "uniseg")
+TOUCHES_PIXELS = ("babel", "fonttools", "numpy", "pillow", "resvg-py", "skia-python", "uharfbuzz", "uniseg")
 """Distributions whose version may change a pixel of a finished asset (Pillow 13 changed its resampling, for one)."""
 
 
@@ -61,6 +63,9 @@ def plate_key(request: PlateRequest, identity: BackendIdentity) -> str:
     return fingerprint("plate", _by_digest(plain(request)), identity)
 
 
+_NO_STANDARDS = Standards()
+
+
 def scene_key(
     scene: Scene,
     plate: str,
@@ -69,15 +74,18 @@ def scene_key(
     forbidden_words: Sequence[str],
     registry: Registry,
     reader: str = "",
+    standards: Standards = _NO_STANDARDS,
 ) -> str:
     """Make the key of an asset from its scene, its plate's digest and all that sets, draws, encodes or judges it.
 
     Every font of the kit counts, not only the style's own: any of them may serve as a fallback. `reader` names what
-    reads the picture back, where that is asked for.
+    reads the picture back, where that is asked for. Waivers are left out: they say what becomes of findings, not which
+    there are.
     """
     judges = [check.id for check in registry.checks] + ([f"read by {reader}"] if reader else [])
     made_by = [versions(), [(plugin.name, plugin.version) for plugin in registry.plugins], judges]
-    return fingerprint("scene", _by_digest(plain([scene, fonts])), plate, format, forbidden_words, made_by)
+    held_to = _by_digest(plain(replace(standards, waivers=())))
+    return fingerprint("scene", _by_digest(plain([scene, fonts])), plate, format, forbidden_words, made_by, held_to)
 
 
 def _by_digest(value: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flux2flow.domain.asset import Asset
+from flux2flow.domain.finding import Finding
 from flux2flow.domain.fingerprint import digest as digest_of
 from flux2flow.domain.fingerprint import fingerprint
 from flux2flow.domain.plan import Plan
@@ -30,6 +31,7 @@ from flux2flow.interfaces import Event, Progress, TextReader
 from flux2flow.plugins import Registry
 from flux2flow.project import Project
 from flux2flow.store import Disk, KeyEntry, Store
+from flux2flow.validation import aliases, notices, waived
 
 
 def run(
@@ -97,10 +99,18 @@ def _run(work: Workspace, workers: int, only: frozenset[str] | None, withdraw: b
         environment=environment(work.registry),
         output=str(work.output),
         seconds=round(time.monotonic() - began, 3),
+        notices=_notices(work, made, complete=complete),
     )
     report = _write_report(work, report, [done.made for done in made])
     work.tell(Event("end", plan.campaign, len(report.assets), len(wanted), detail=_record_damage(work)))
     return report
+
+
+def _notices(work: Workspace, made: Sequence[_Done], *, complete: bool) -> tuple[Finding, ...]:
+    waivers = work.plan.standards.waivers
+    if not waivers:
+        return ()
+    return notices([f for done in made for f in done.asset.findings], waivers, work.today, complete=complete)
 
 
 def _record_damage(work: Workspace) -> str:
@@ -130,7 +140,7 @@ def _make_scenes(
         if plate is None:
             return Failure(scene.id, f"its plate {scene.plate.plate} could not be painted")
         try:
-            made = maker.make(scene, plate)
+            made = _judged(work, maker.make(scene, plate))
             return _Done(made, release(work, made))
         except StoreError:
             raise  # the disk is full or gone: every other scene would fail alike
@@ -160,12 +170,22 @@ def _as_they_come(work: Workspace, futures: dict[Future[_Done | Failure], Scene]
         yield from done
 
 
+def _judged(work: Workspace, made: MadeAsset) -> MadeAsset:
+    """Mark what the campaign lets pass today. What is stored holds no waiver: one that ends makes nothing anew."""
+    if not work.plan.standards.waivers:
+        return made
+    names = aliases(work.registry.checks)
+    findings = waived(made.asset.findings, work.plan.standards.waivers, work.today, names)
+    return replace(made, asset=replace(made.asset, findings=findings))
+
+
 def _already_made(work: Workspace, scenes: Sequence[Scene], painted: PaintedPlates) -> dict[str, _Done | Failure]:
     maker = SceneMaker(work)
     found: dict[str, _Done | Failure] = {}
     for scene in scenes:
         plate = painted.plates.get(scene.plate.plate)
         if plate is not None and (made := maker.stored(scene, plate)) is not None:
+            made = _judged(work, made)
             found[scene.id] = _Done(made, release(work, made))
     return found
 
@@ -193,6 +213,7 @@ def _write_report(work: Workspace, report: Report, made: Sequence[MadeAsset]) ->
         [replace(plate, reused=False) for plate in report.plates],
         [replace(asset, reused=False) for asset in report.assets],
         report.failures,
+        report.notices,
         report.environment,
     )
     written = work.store.keys.get(key)

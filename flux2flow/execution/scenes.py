@@ -5,6 +5,7 @@ Typography, compositing, encoding, decoding and checking meet here and nowhere e
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -67,7 +68,8 @@ class SceneMaker:
         plan = self.work.plan
         format = plan.format(scene.format)
         reader = self.work.reader.name if self.work.reader is not None else ""
-        return scene_key(scene, plate.digest, format, plan.fonts, plan.forbidden_words, self.work.registry, reader)
+        given = plan.fonts, plan.forbidden_words, self.work.registry, reader, plan.standards
+        return scene_key(scene, plate.digest, format, *given)
 
     def _stored(self, key: str, plate: Plate) -> MadeAsset | None:
         entry = self.work.store.find(key)
@@ -96,7 +98,7 @@ class SceneMaker:
         work.interruption.check()
         encoded = encode(canvas, format, _metadata(plan, scene, plate))
         decoded = decode_canvas(encoded.data)
-        subject = CheckSubject(scene, layout, format, plan.forbidden_words, encoded, decoded)
+        subject = _subject(scene, layout, plan, work.project, encoded, decoded)
         if work.reader is not None:
             subject = replace(subject, reader=work.reader, plate=ground)
         findings = validate(subject, work.registry.checks)
@@ -124,12 +126,20 @@ class SceneMaker:
             return canvas
 
 
-def examine(plan: Plan, files: FileSource, registry: Registry, reader: TextReader | None = None) -> tuple[Finding, ...]:
+def examine(
+    plan: Plan,
+    files: FileSource,
+    registry: Registry,
+    reader: TextReader | None = None,
+    *,
+    on: dt.date | None = None,
+) -> tuple[Finding, ...]:
     """Set every scene's type without painting and run the checks that need no pixels, in plan order.
 
-    With a `reader` they also say which words it will not be able to read back.
+    With a `reader` they also say which words it will not be able to read back. Waivers hold as of the day `on`;
+    without one, none holds.
     """
-    from flux2flow.validation import validate
+    from flux2flow.validation import aliases, notices, validate, waived
 
     found: list[Finding] = []
     for scene in plan.scenes:
@@ -138,9 +148,24 @@ def examine(plan: Plan, files: FileSource, registry: Registry, reader: TextReade
         except TypographyError as error:
             found.append(Finding("typography", "error", str(error), scene.id))
             continue
-        subject = CheckSubject(scene, layout, plan.format(scene.format), plan.forbidden_words, reader=reader)
-        found.extend(validate(subject, registry.checks))
-    return tuple(found)
+        subject = _subject(scene, layout, plan, files)
+        found.extend(validate(replace(subject, reader=reader), registry.checks))
+    if on is None:
+        return tuple(found)
+    judged = waived(found, plan.standards.waivers, on, aliases(registry.checks))
+    return (*judged, *notices(judged, plan.standards.waivers, on, complete=False))
+
+
+def _subject(
+    scene: Scene,
+    layout: Layout,
+    plan: Plan,
+    files: FileSource,
+    encoded: EncodedFile | None = None,
+    decoded: Canvas | None = None,
+) -> CheckSubject:
+    given = scene, layout, plan.format(scene.format), plan.forbidden_words
+    return CheckSubject(*given, encoded, decoded, plan.standards, files)
 
 
 def _layout(scene: Scene, plan: Plan, files: FileSource) -> Layout:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from flux2flow.domain.plan import Plan
@@ -38,6 +40,11 @@ class Workspace:
     _run: str = ""
     _journal: Journal | None = None
     _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def today(self) -> dt.date:
+        """The day of the run, UTC: what waivers' last days are held against."""
+        return dt.datetime.fromtimestamp(self.clock(), dt.UTC).date()
 
     @property
     def output(self) -> Path:

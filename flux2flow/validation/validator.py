@@ -13,7 +13,7 @@ from dataclasses import replace
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.interfaces import Check, CheckSubject
 from flux2flow.validation import checks as _checks
-from flux2flow.validation.profiles import WEB, Profile
+from flux2flow.validation.profiles import PROFILES, Profile
 
 _SEVERITY: tuple[Level, ...] = ("error", "fail", "warn", "info")
 
@@ -25,13 +25,23 @@ def built_in() -> tuple[Check, ...]:
     return tuple(found)
 
 
-def validate(subject: CheckSubject, checks: Sequence[Check], profile: Profile = WEB) -> tuple[Finding, ...]:
-    """Run every check that can be run on this subject: without a decoded file, those that need no pixels."""
+def aliases(checks: Sequence[Check]) -> dict[str, str]:
+    """Map every name of a check to its id: the id itself, and its T-numbers."""
+    names = {alias: check.id for check in checks for alias in getattr(check, "aliases", ())}
+    return names | {check.id: check.id for check in checks}
+
+
+def validate(subject: CheckSubject, checks: Sequence[Check], profile: Profile | None = None) -> tuple[Finding, ...]:
+    """Run every check that can be run on this subject: without a decoded file, those that need no pixels.
+
+    The profile is the one that the subject's standards name, unless one is given.
+    """
+    profile = PROFILES[subject.standards.profile] if profile is None else profile
     found: list[Finding] = []
     for check in checks:
         if check.id in profile.left_out or (check.needs_pixels and subject.decoded is None):
             continue
-        found.extend(_lowered(finding, profile) for finding in _run(check, subject))
+        found.extend(_levelled(finding, profile) for finding in _run(check, subject))
     return tuple(sorted(found, key=lambda finding: _SEVERITY.index(finding.level)))
 
 
@@ -48,8 +58,13 @@ def _run(check: Check, subject: CheckSubject) -> Iterator[Finding]:
         )
 
 
-def _lowered(finding: Finding, profile: Profile) -> Finding:
-    ceiling = profile.ceilings.get(finding.check)
-    if ceiling is None or finding.level == "error" or _SEVERITY.index(finding.level) >= _SEVERITY.index(ceiling):
+def _levelled(finding: Finding, profile: Profile) -> Finding:
+    """Hold a finding's level against the profile; a crash and a note stay what they are."""
+    if finding.level in ("error", "info"):
         return finding
-    return replace(finding, level=ceiling)
+    place = _SEVERITY.index(finding.level)  # the smaller, the worse
+    if (floor := profile.floors.get(finding.check)) is not None:
+        place = min(place, _SEVERITY.index(floor))
+    if (ceiling := profile.ceilings.get(finding.check)) is not None:
+        place = max(place, _SEVERITY.index(ceiling))
+    return replace(finding, level=_SEVERITY[place])
