@@ -64,7 +64,7 @@ def test_evaluates(source: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "text"),
-    [("en", "1,234.50"), ("de", "1.234,50"), ("fr-CA", "1\u202f234,50"), ("ja", "1,234.50"), ("pl", "1\u00a0234,50")],
+    [("en", "1,234.50"), ("de", "1.234,50"), ("fr-CA", "1\u00a0234,50"), ("fr", "1\u202f234,50"), ("ja", "1,234.50"), ("pl", "1234,50"), ("pl-PL", "1234,50")],
 )
 def test_numbers_follow_the_locale(locale: str, text: str) -> None:
     assert evaluate("{{ '1234.5' | number(2) }}", {"locale": locale}) == text

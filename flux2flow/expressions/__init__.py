@@ -10,6 +10,7 @@ A mapping with a `path` (an image slot) prints as that path.
 
 from flux2flow.expressions.evaluation import MAX_OUTPUT, evaluate
 from flux2flow.expressions.filters import number_problem
+from flux2flow.expressions.locale_formats import decimal_mark
 from flux2flow.expressions.reading import (
     MAX_SOURCE,
     ExpressionError,
@@ -29,6 +30,7 @@ __all__ = [
     "Names",
     "Use",
     "check",
+    "decimal_mark",
     "evaluate",
     "is_template",
     "number_problem",

@@ -1,6 +1,6 @@
 """The filters of expressions: plain value in, plain value out, never larger than MAX_TEXT.
 
-Refuses to know of Jinja, of names and of positions.
+Refuses to know of Jinja, of names and of positions. Numbers and dates are written by `locale_formats`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,10 @@ import math
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+from flux2flow.expressions import locale_formats
+
 MAX_TEXT = 64 * 1024
 MAX_NUMBER_CHARACTERS = 40
-
-_SEPARATORS: Mapping[str, tuple[str, str]] = {
-    # language: (thousands, decimal), from CLDR's defaults; everything else writes 1,234.5
-    "de": (".", ","), "es": (".", ","), "it": (".", ","), "nl": (".", ","), "pt": (".", ","), "id": (".", ","),
-    "tr": (".", ","), "da": (".", ","), "el": (".", ","), "ro": (".", ","), "vi": (".", ","),
-    "fr": ("\u202f", ","), "pl": ("\u00a0", ","), "cs": ("\u00a0", ","), "sv": ("\u00a0", ","), "nb": ("\u00a0", ","),
-    "fi": ("\u00a0", ","), "ru": ("\u00a0", ","), "uk": ("\u00a0", ","), "hu": ("\u00a0", ","), "bg": ("\u00a0", ","),
-}  # fmt: skip
-
 
 class RefusedError(Exception):
     """A filter cannot do what was asked; the message says why."""
@@ -122,14 +115,49 @@ def _int(value: object) -> int:
     return int(as_number(value))
 
 
-def _number(value: object, places: object = None, *, locale: str = "en") -> str:
+def _digits(value: object) -> int | None:
+    return None if value is None else _places(value)
+
+
+def _number(value: object, digits: object = None, *, locale: str = "en") -> str:
     """Write a number in the locale's notation: number(2) gives 1,234.50 in English and 1.234,50 in German."""
-    number = as_number(value)
-    if places is not None:
-        number = _rounded(number, _places(places))
-    thousands, point = _SEPARATORS.get(locale.replace("_", "-").split("-")[0].lower(), (",", "."))
-    whole, _, fraction = f"{number:,f}".partition(".")
-    return whole.replace(",", thousands) + (point + fraction if fraction else "")
+    return locale_formats.number(as_number(value), locale, _digits(digits))
+
+
+def _percent(value: object, digits: object = None, of: object = 1, *, locale: str = "en") -> str:
+    """Write a part of `of` in per cent: 0.42 | percent, or 42 | percent(of=100)."""
+    whole = as_number(of)
+    if whole == 0:
+        raise RefusedError("a part of nothing has no percentage")
+    return locale_formats.percent(as_number(value) / whole, locale, _digits(digits))
+
+
+def _currency(value: object, code: object, digits: object = None, *, locale: str = "en") -> str:
+    """Write an amount of money: currency('EUR') gives €1,234.50 in English and 1.234,50 € in German."""
+    return _formatted(locale_formats.currency, as_number(value), as_text(code), locale, _digits(digits))
+
+
+def _compact(value: object, digits: object = 0, *, locale: str = "en") -> str:
+    """Write a number shortly: 48K in English, 4.8万 in Japanese with compact(1)."""
+    return locale_formats.compact(as_number(value), locale, _places(digits))
+
+
+def _unit(value: object, name: object, width: object = "short", digits: object = None, *, locale: str = "en") -> str:
+    """Write a number with its unit: unit('kilogram')."""
+    named, wide = as_text(name), as_text(width)
+    return _formatted(locale_formats.unit, as_number(value), named, locale, wide, _digits(digits))
+
+
+def _date(value: object, form: object = "medium", *, locale: str = "en") -> str:
+    """Write an ISO date: date('long'), or by a skeleton, date('yMMM')."""
+    return _formatted(locale_formats.date, as_text(value), locale, as_text(form))
+
+
+def _formatted(format: Callable[..., str], *arguments: object) -> str:
+    try:
+        return format(*arguments)
+    except locale_formats.LocaleFormatError as error:
+        raise RefusedError(str(error)) from None
 
 
 def _join(value: object, separator: object = "") -> str:
@@ -169,6 +197,9 @@ def _last(value: object) -> object:
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
+    "compact": _compact,
+    "currency": _currency,
+    "date": _date,
     "default": _default,
     "first": _first,
     "float": _float,
@@ -178,14 +209,22 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "length": _length,
     "lower": _lower,
     "number": _number,
+    "percent": _percent,
     "replace": _replace,
     "round": _round,
     "title": _title,
     "trim": _trim,
+    "unit": _unit,
     "upper": _upper,
 }
-NUMERIC = frozenset({"number", "float", "int", "round"})
+NUMERIC = frozenset({"number", "float", "int", "round", "percent", "currency", "compact", "unit"})
 """Filters that take numbers, or text that spells one."""
 
-LOCALISED = frozenset({"number"})
+LOCALISED = frozenset({"number", "percent", "currency", "compact", "unit", "date"})
 """Filters that also take the locale."""
+
+NAMED = {
+    "compact": ("digits",), "currency": ("digits",), "number": ("digits",), "percent": ("digits", "of"),
+    "unit": ("width", "digits"),
+}  # fmt: skip
+"""Arguments that may be given by name, as in number(digits=1)."""

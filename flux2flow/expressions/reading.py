@@ -17,7 +17,7 @@ from jinja2.lexer import TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from flux2flow.errors import EXIT_USAGE, Flux2FlowError
-from flux2flow.expressions.filters import FILTERS
+from flux2flow.expressions.filters import FILTERS, NAMED
 
 MAX_SOURCE = 16 * 1024
 MAX_TOKENS = 256  # of one expression; bounds the parser's recursion as well
@@ -188,7 +188,7 @@ def parse(source: str) -> tuple[nodes.Expr, ...]:
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.TemplateData, nodes.Const, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test, nodes.Compare,
     nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div,
-    nodes.Mod, nodes.FloorDiv, nodes.Neg, nodes.Pos, nodes.Concat, nodes.List, nodes.Tuple,
+    nodes.Mod, nodes.FloorDiv, nodes.Neg, nodes.Pos, nodes.Concat, nodes.List, nodes.Tuple, nodes.Keyword,
 )  # fmt: skip
 _TESTS = ("defined", "undefined", "none")
 
@@ -228,7 +228,8 @@ def _allow_filter(node: nodes.Filter, source: str) -> None:
             f"there is no filter {node.name!r}", offset, len(node.name), suggestions=suggest(node.name, list(FILTERS)),
             remedy="the filters are " + ", ".join(FILTERS),
         )  # fmt: skip
-    if node.node is None or node.kwargs or node.dyn_args or node.dyn_kwargs:
+    wrong = [argument.key for argument in node.kwargs or () if argument.key not in NAMED.get(node.name, ())]
+    if node.node is None or wrong or node.dyn_args or node.dyn_kwargs:
         raise ExpressionError(f"{node.name} takes plain arguments only", offset, len(node.name))
 
 
