@@ -168,7 +168,7 @@ class ChartSpec(_RowsSpec):
     label: str = Field(description="Jinja over `row`: one bar's name, or one category's")
     value: str = Field(description="Jinja over `row`: one bar's number; empty where the number is missing")
     show: str = Field(
-        "", description="Jinja over `row`, `value` and `share` (of its whole, 0 to 1): the direct label; empty: the number"
+        "", description="Jinja over `row`, `value` and `share` (of its whole, 0 to 1): the label; empty: the number"
     )
     highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
     style: str = Field(description="text style of the labels")

@@ -14,6 +14,7 @@ from flux2flow.expressions import locale_formats
 MAX_TEXT = 64 * 1024
 MAX_NUMBER_CHARACTERS = 40
 
+
 class RefusedError(Exception):
     """A filter cannot do what was asked; the message says why."""
 

@@ -1,7 +1,7 @@
 """Numbers, money, percentages, units and dates → text in a locale's own notation, by CLDR (Babel's data).
 
-Digits are the locale's own (`ar` writes 42, `ar-EG` ٤٢; `-u-nu-arab` in the locale asks for others). In languages written
-from right to left what is more than digits is isolated, so that signs and units stay with their number.
+Digits are the locale's own (`ar` writes 42, `ar-EG` ٤٢; `-u-nu-arab` in the locale asks for others). In languages
+written from right to left what is more than digits is isolated, so that signs and units stay with their number.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ TEMPLATE_STRINGS = (
     *(("plate", key) for key in ("scene", "style", "composition", "camera", "words", "negative")),
     ("plate", "subjects", "*"), ("plate", "palette", "*"), ("plate", "lighting", "description"),
     *(("layers", "*", key) for key in ("text", "button", "picture", "when", "label", "value", "highlight")),
+    *(("layers", "*", key) for key in ("where", "series", "category", "missing", "middle", "whole", "symbol")),
+    *(("layers", "*", key) for key in ("figure", "unit", "caption", "timeline", "title", "note")),
+    ("layers", "*", "colors", "*"), ("layers", "*", "table", "*", "cell"), ("layers", "*", "table", "*", "header"),
     *(("layers", "*", key) for key in COLOR_KEYS),
 )  # fmt: skip
 
@@ -62,6 +65,8 @@ def _check_template(workspace: Workspace, name: str, template: Document) -> None
             _check(workspace, template, path, text, own, locales)
             _check_numbers(workspace, path, text, template, using)
     for path, text in texts(template, "layers", "*", "show"):
+        _check(workspace, template, path, text, {**names, "value": None, "share": None}, locales)
+    for path, text in texts(template, "layers", "*", "tick"):
         _check(workspace, template, path, text, {**names, "value": None}, locales)
 
 

@@ -13,10 +13,12 @@ from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
 FILE = "template.yaml"
-COLOR_KEYS = ("color", "fill", "to", "accent", "text_color")
+STYLE_KEYS = ("style", "header_style", "time_style", "note_style", "caption_style")
+COLOR_KEYS = ("color", "fill", "to", "accent", "text_color", "ground", "rule", "stripe", "caption_color")
 
 _LENGTHS = (
-    ("layers", "*", "fit", "min"), ("layers", "*", "fit", "max"), ("layers", "*", "radius"),
+    ("layers", "*", "fit", "min"), ("layers", "*", "fit", "max"),
+    ("layers", "*", "caption_fit", "min"), ("layers", "*", "caption_fit", "max"), ("layers", "*", "radius"),
     *(("layout", "*", "boxes", "*", side) for side in "xywh"), ("layout", "*", "ground"),
 )  # fmt: skip
 
@@ -133,13 +135,14 @@ def _check_references(workspace: Workspace, document: Document) -> None:
 def _check_against_kit(workspace: Workspace, document: Document) -> None:
     where = f" in the kit {mapping_name(workspace)!r}"
     styles, tokens = list(mapping(workspace.kit, "styles")), list(mapping(workspace.kit, "colors"))
-    for path, value in texts(document, "layers", "*", "style"):
-        if value not in styles:
-            workspace.problems.at_value(
-                document, path, "unknown-style", f"there is no text style {value!r}{where}",
-                expected="one of " + ", ".join(styles), suggestions=suggest(value, styles),
-            )  # fmt: skip
-    colors = [("layers", "*", key) for key in COLOR_KEYS] + [("plate", "palette", "*")]
+    for key in STYLE_KEYS:
+        for path, value in texts(document, "layers", "*", key):
+            if value not in styles:
+                workspace.problems.at_value(
+                    document, path, "unknown-style", f"there is no text style {value!r}{where}",
+                    expected="one of " + ", ".join(styles), suggestions=suggest(value, styles),
+                )  # fmt: skip
+    colors = [("layers", "*", key) for key in COLOR_KEYS] + [("layers", "*", "colors", "*"), ("plate", "palette", "*")]
     for pattern in colors:
         for path, value in texts(document, *pattern):
             if not is_template(value):

@@ -7,17 +7,14 @@ Knows nothing about plates.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flux2flow.domain.campaign import CampaignBundle, Row
+from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.scene import (
     Align,
-    Bar,
     ButtonLayer,
-    ChartLayer,
     ContactShadow,
     FitRule,
     Gradient,
@@ -32,20 +29,29 @@ from flux2flow.domain.scene import (
 from flux2flow.domain.template import (
     ButtonSpec,
     ChartSpec,
+    FigureSpec,
     Fit,
     LayerSpec,
     LogoSpec,
     PictureSpec,
     ShapeSpec,
     TextSpec,
+    TimelineSpec,
 )
 from flux2flow.planning.boxes import Frame, box_align, length
 from flux2flow.planning.expansion import Target
+from flux2flow.planning.infographics import (
+    OFF,
+    Making,
+    chart_layer,
+    figure_layer,
+    table_layer,
+    timeline_layer,
+)
 from flux2flow.planning.problems import Place, Problems, near
 from flux2flow.planning.values import Values, parse_number
 
 _ONE_SLOT = re.compile(r"\s*\{\{-?\s*slots\.([A-Za-z_]\w*)(?:\.path)?\s*-?\}\}\s*")
-_OFF = frozenset({"", "false", "0", "none"})
 _FALLBACK = Color(0, 0, 0)
 
 
@@ -70,7 +76,7 @@ class LayerMaker:
         if spec.id not in frame.boxes:
             return None
         one = _One(self, target, values, frame, number)
-        if spec.when and one.text("when", spec.when).strip().casefold() in _OFF:
+        if spec.when and one.text("when", spec.when).strip().casefold() in OFF:
             return None
         box, place = frame.boxes[spec.id], target.template.layout[target.aspect_class].boxes[spec.id]
         align, vertical = box_align(spec, place, target.direction), place.vertical
@@ -84,7 +90,13 @@ class LayerMaker:
             return one.shape_layer(spec, box)
         if isinstance(spec, PictureSpec):
             return one.picture_layer(spec, box, align, vertical, shadow if spec.stands else None)
-        return one.chart_layer(spec, box)
+        if isinstance(spec, ChartSpec):
+            return chart_layer(one.making(), spec, box)
+        if isinstance(spec, FigureSpec):
+            return figure_layer(one.making(), spec, box, align, vertical)
+        if isinstance(spec, TimelineSpec):
+            return timeline_layer(one.making(), spec, box)
+        return table_layer(one.making(), spec, box)
 
 
 @dataclass(frozen=True)
@@ -179,40 +191,12 @@ class _One:
             spec.id, picture, box, align, "bottom" if spec.stands else vertical, spec.fit, shadow, spec.priority
         )
 
-    def chart_layer(self, spec: ChartSpec, box: Box) -> ChartLayer | None:
-        bars = [bar for row in self.target.rows if (bar := self._bar(spec, row)) is not None]
-        if not self.target.rows:
-            message = f"chart {spec.id!r} has no rows to draw"
-            self.maker.problems.add(
-                self._place("chart"), "no-rows", message, remedy="name a data file under 'rows:' in the campaign"
-            )
-            return None
-        type = self._type(spec.style, spec.text_color, "text_color")
-        colors = self._color("color", spec.color), self._color("accent", spec.accent)
-        fit = FitRule(1, 1.0, max(1.0, box.height))
-        return ChartLayer(spec.id, spec.chart, tuple(bars), type, *colors, box, fit, spec.priority)
-
-    def _bar(self, spec: ChartSpec, row: Row) -> Bar | None:
-        context = self.values.for_row(row)
-
-        def text(key: str, source: str, extra: Mapping[str, object] | None = None) -> str:
-            rendered = self.maker.problems.render(self._place(key), source, {**context, **(extra or {})})
-            return (rendered or "").strip()
-
-        written = text("value", spec.value)
-        value = parse_number(written)
-        if value is None:
-            message = f"chart {spec.id!r} needs a number, and row {row.key!r} gives {written!r}"
-            expected = "digits, such as 1250 or 1,250.5"
-            self.maker.problems.add(
-                self._place("value"), "not-a-number", message, position=row.position, expected=expected
-            )
-            return None
-        shown = (
-            text("show", spec.show, {"value": int(value) if value == int(value) else value}) if spec.show else written
-        )
-        accent = bool(spec.highlight) and text("highlight", spec.highlight).casefold() not in _OFF
-        return Bar(text("label", spec.label), value, shown, accent)
+    def making(self) -> Making:
+        """Give what infographics are made with."""
+        return Making(
+            self.target, self.values, self.maker.problems, self._place, self._type, self._color, self._fit,
+            self._named_picture,
+        )  # fmt: skip
 
     def _picture(self, spec: PictureSpec) -> PictureFile | None:
         """Give the picture of a slot, or one that a rendered path or `brand.references.<name>` names."""
@@ -221,17 +205,21 @@ class _One:
             name = match.group(1)
             if name in self.values.pictures or name in self.target.template.slots:
                 return self.values.pictures.get(name)  # an empty optional slot; a missing file is noted already
-        text = self.text("picture", spec.picture)
-        key = (
+        return self._named_picture("picture", self.text("picture", spec.picture))
+
+    def _named_picture(self, key: str, text: str) -> PictureFile | None:
+        """Give the picture that a rendered path or `brand.references.<name>` names."""
+        name = (
             f"reference:{text.removeprefix('brand.references.')}"
             if text.startswith("brand.references.")
             else f"slot:{text}"
         )
-        picture = self.maker.bundle.pictures.get(key)
+        picture = self.maker.bundle.pictures.get(name)
         if picture is None and text:
             known = [key.partition(":")[2] for key in self.maker.bundle.pictures]
-            message = f"layer {spec.id!r} names the picture {text!r}, which was not found"
-            self.maker.problems.add(self._place("picture"), "missing-picture", message, suggestions=near(text, known))
+            layer = self.target.template.layers[self.number].id
+            message = f"layer {layer!r} names the picture {text!r}, which was not found"
+            self.maker.problems.add(self._place(key), "missing-picture", message, suggestions=near(text, known))
         return picture
 
     def _type(self, style: str, color: str | None, key: str) -> Type:
