@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from flux2flow.domain.layout import FitReport
 from flux2flow.domain.scene import FitRule, Vertical
 from flux2flow.typography.breaking import AFTER_SENTENCE, SEVERE, Break, breaks
+from flux2flow.typography.justification import FEWEST_LINES, LOOSEST, SHORTEST_LINE, justified
 from flux2flow.typography.shaping import Paragraph, ShapedLine
 
 Made = TypeVar("Made")
@@ -27,6 +28,8 @@ _ROOM = 0.002  # em; widths of whole texts and of single lines differ by roundin
 _SHRINK_FOR_PHRASES = 0.7  # phrases stay whole unless that costs more than 30 % of the size
 _SENTENCE_INSIDE = 0.1  # what a sentence's end inside a headline's line costs; a third of the width off is 0.11
 _CLEARANCE = 0.05  # em between the ink of two lines of a script without Latin proportions
+_WIDOW = 0.15  # what a single word on the last line of running text costs; a quarter of a width of slack is 0.06
+_SMALLER_TO_JUSTIFY = 0.88  # justified text may be set so much smaller for even word spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,38 @@ class Frame:
     width: float
     height: float
     vertical: Vertical = "top"
+    shape: Literal["rectangle", "ellipse"] = "rectangle"
+    justify: bool = False
+
+
+Widths = Callable[[int], float]
+"""The room of each line in em, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A text at its size: shaped lines in em, the distance of its baselines in em, and the report."""
+    """A text at its size: shaped lines in em, the distance of its baselines in em, and the report.
+
+    `rise` and `fall` are what the first and the last line reserve above and below their baselines, in em.
+    """
 
     paragraph: Paragraph
     size: float
     lines: tuple[ShapedLine, ...]
     leading: float
     report: FitReport
+    rise: float = 0.0
+    fall: float = 0.0
+
+    @property
+    def height(self) -> float:
+        """The block's height in pixels, with what is reserved above and below."""
+        return (self.rise + max(len(self.lines) - 1, 0) * self.leading + self.fall) * self.size
+
+    @property
+    def width(self) -> float:
+        """The widest line's ink in pixels."""
+        return max((line.ink.right - line.ink.left for line in self.lines if line.ink), default=0.0) * self.size
 
 
 def fit(paragraph: Paragraph, frame: Frame, rule: FitRule, leading: float, unbroken: tuple[str, ...] = ()) -> Fitted:
@@ -76,17 +100,51 @@ class _Search:
         size, candidates = self._choose_size()
         if size is None:
             return self._overflowing()
-        count = len(_greedy(self.paragraph, candidates, self._em(size)) or ())
-        ends = _balanced(self.paragraph, candidates, self._em(size), count)
-        lines = self._shape(ends)
+        if self.frame.justify and (even := self._justified(size, candidates)):
+            size, lines = even
+            self.steps.append(f"set at {size:g} px in {_lines(len(lines))}, justified")
+            return self._fitted(size, lines, overflow=False, at_floor=size <= self.rule.minimum < self.ceiling)
+        lines = self._lines(size, candidates)
         while not self._fits_exactly(lines, size):
             if size <= self.rule.minimum:
                 return self._overflowing()
             size = max(_quantised(size - QUANTUM), self.rule.minimum)
             self.steps.append(f"ink of the set lines asks for {size:g} px")
+            if self.frame.shape == "ellipse":  # fewer lines may do, and stand elsewhere in the ellipse
+                lines = self._lines(size, candidates)
         at_floor = size <= self.rule.minimum < self.ceiling
         self.steps.append(f"set at {size:g} px in {_lines(len(lines))}{': the floor' if at_floor else ''}")
         return self._fitted(size, lines, overflow=False, at_floor=at_floor)
+
+    def _lines(self, size: float, candidates: Sequence[Break]) -> tuple[ShapedLine, ...]:
+        """Choose the lines at a size that the text fits at."""
+        count = len(self._fill(size, candidates) or ())
+        if not count:  # an ellipse's lines may fit at one size and not at a slightly smaller one
+            return self._shape(_greedy(self.paragraph, candidates, self._room(size, 1), overfull=True) or [])
+        return self._shape(_balanced(self.paragraph, candidates, self._room(size, count), count))
+
+    def _justified(self, size: float, candidates: Sequence[Break]) -> tuple[float, tuple[ShapedLine, ...]] | None:
+        """Find the largest size at which every line but the last fills the width with even word spaces."""
+        smallest = max(self.rule.minimum, _SMALLER_TO_JUSTIFY * size)
+        trial = size
+        while trial >= smallest:
+            ends = self._fill(trial, candidates) or []
+            if len(ends) < FEWEST_LINES:
+                self.steps.append(f"not justified: {_lines(len(ends))}, and it takes {FEWEST_LINES}")
+                return None
+            if len(self.paragraph.text) / len(ends) < SHORTEST_LINE * (1 if self.latin else 0.5):
+                self.steps.append("not justified: the lines are a headline's, too short for even word spaces")
+                return None
+            room = self._room(trial, len(ends))
+            lines = self._shape(_balanced(self.paragraph, candidates, room, len(ends), running=True))
+            even = justified(self.paragraph, lines, self._em(trial))
+            if even is not None and self._fits_exactly(even, trial):
+                if trial < size:
+                    self.steps.append(f"even word spaces ask for {trial:g} px")
+                return trial, even
+            trial = _quantised(trial - QUANTUM)
+        self.steps.append(f"not justified: word spaces would be wider than {LOOSEST:g} times their own")
+        return None
 
     def _choose_size(self) -> tuple[float | None, Sequence[Break]]:
         largest = self._bisect(self.every)
@@ -116,15 +174,41 @@ class _Search:
             low, high = (middle, high) if self._fits(middle * QUANTUM, candidates) else (low, middle)
         largest = low * QUANTUM
         limit = "height" if self._fits_width(largest + QUANTUM, candidates) else "width"
-        self.steps.append(f"the box's {limit} allows {largest:g} px")
+        room = "ellipse" if self.frame.shape == "ellipse" else f"box's {limit}"
+        self.steps.append(f"the {room} allows {largest:g} px")
         return largest
 
     def _fits_width(self, size: float, candidates: Sequence[Break]) -> bool:
-        ends = _greedy(self.paragraph, candidates, self._em(size))
+        ends = self._fill(size, candidates)
         return ends is not None and len(ends) <= self.rule.lines
 
+    def _fill(self, size: float, candidates: Sequence[Break]) -> list[int] | None:
+        """Fill lines at a size; None where a word is too wide. In an ellipse the room depends on how many lines."""
+        if self.frame.shape == "rectangle":
+            return _greedy(self.paragraph, candidates, self._room(size, 1))
+        for count in range(1, self.rule.lines + 1):
+            ends = _greedy(self.paragraph, candidates, self._room(size, count))
+            if ends is not None and len(ends) == count:
+                return ends
+        return None
+
+    def _room(self, size: float, count: int) -> Widths:
+        """Give each line's room in em in a block of so many lines."""
+        if self.frame.shape == "rectangle":
+            width = self._em(size)
+            return lambda number: width
+        half, high = self.frame.width / 2, self.frame.height / 2
+        first = (sum(self.paragraph.zone) - (count - 1) * self.leading) / 2  # below the middle, as a text is placed
+
+        def chord(number: int) -> float:
+            baseline = (first + number * self.leading) * size
+            far = max(abs(baseline - self.rise * size), abs(baseline + self.fall * size))
+            return 2 * half * math.sqrt(1 - (far / high) ** 2) / size if far < high else 0.0
+
+        return chord
+
     def _fits(self, size: float, candidates: Sequence[Break]) -> bool:
-        ends = _greedy(self.paragraph, candidates, self._em(size))
+        ends = self._fill(size, candidates)
         return (
             ends is not None
             and len(ends) <= self.rule.lines
@@ -145,19 +229,21 @@ class _Search:
         return tuple(self.paragraph.line(start, stop) for start, stop in zip([0, *ends[:-1]], ends, strict=True))
 
     def _fits_exactly(self, lines: Sequence[ShapedLine], size: float) -> bool:
-        widest = max((line.ink.right - line.ink.left for line in lines if line.ink), default=0.0)
-        return widest * size <= self.frame.width + 0.01
+        room = self._room(size, len(lines))
+        wide = ((line.ink.right - line.ink.left) * size - room(at) * size for at, line in enumerate(lines) if line.ink)
+        return max(wide, default=0.0) <= 0.01
 
     def _overflowing(self) -> Fitted:
         size = self.rule.minimum
-        ends = _greedy(self.paragraph, self.every, self._em(size), overfull=True) or []
+        width = self._em(size) * (math.sqrt(0.5) if self.frame.shape == "ellipse" else 1.0)
+        ends = _greedy(self.paragraph, self.every, lambda number: width, overfull=True) or []
         lines = self._shape(ends)
         self.steps.append(f"does not fit at the floor of {size:g} px: {_lines(len(lines))}")
         return self._fitted(size, lines, overflow=True, at_floor=True)
 
     def _fitted(self, size: float, lines: tuple[ShapedLine, ...], *, overflow: bool, at_floor: bool) -> Fitted:
         report = FitReport(size, self.rule.minimum, len(lines), self.rule.lines, tuple(self.steps), overflow, at_floor)
-        return Fitted(self.paragraph, size, lines, self.leading, report)
+        return Fitted(self.paragraph, size, lines, self.leading, report, self.rise, self.fall)
 
 
 def largest(rule: FitRule, make: Callable[[float], Made], fits: Callable[[Made], bool]) -> tuple[Made, bool]:
@@ -199,17 +285,17 @@ def _extremes(paragraph: Paragraph) -> tuple[float, float]:
 
 
 def _greedy(
-    paragraph: Paragraph, candidates: Sequence[Break], width: float, overfull: bool = False
+    paragraph: Paragraph, candidates: Sequence[Break], room: Widths, overfull: bool = False
 ) -> list[int] | None:
     """Fill lines one after another: the fewest lines there can be. None where a word is wider than the line."""
     ends: list[int] = []
     start, last = 0, 0
     for place in candidates:
-        if paragraph.width(start, place.index) > width - _ROOM:
+        if paragraph.width(start, place.index) > room(len(ends)) - _ROOM:
             if last > start:
                 ends.append(last)
                 start = last
-            if paragraph.width(start, place.index) > width - _ROOM and not overfull:
+            if paragraph.width(start, place.index) > room(len(ends)) - _ROOM and not overfull:
                 return None
         last = place.index
         if place.mandatory:
@@ -218,16 +304,22 @@ def _greedy(
     return ends
 
 
-def _balanced(paragraph: Paragraph, candidates: Sequence[Break], width: float, count: int) -> list[int]:
+def _balanced(
+    paragraph: Paragraph, candidates: Sequence[Break], room: Widths, count: int, running: bool = False
+) -> list[int]:
     """Choose the breaks of exactly `count` lines that read best: even lengths, good breaks, no short last line."""
     marks = [Break(0, 0.0, mandatory=True), *candidates]
     final = len(marks) - 1
-    headline = count <= HEADLINE_LINES
+    headline = count <= HEADLINE_LINES and not running
+    rooms = [room(number) for number in range(count)]
+    widest = max(rooms)
     target = sum(paragraph.width(a.index, b.index) for a, b in pairwise(marks)) / count
-    target = min(max(target, paragraph.width(0, marks[-1].index) / count), width)
+    target = min(max(target, paragraph.width(0, marks[-1].index) / count), widest)
     layer: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for number in range(1, count + 1):
         following: dict[int, tuple[float, list[int]]] = {}
+        width = rooms[number - 1]
+        share = target * width / widest  # in an ellipse, lines are as even as its chords
         for first, (cost, ends) in layer.items():
             inside = 0.0
             for last in range(first + 1, final + 1):
@@ -240,7 +332,7 @@ def _balanced(paragraph: Paragraph, candidates: Sequence[Break], width: float, c
                 total = (
                     cost
                     + inside
-                    + _cost(paragraph, marks[first].index, place, length, width, target, headline, number == count)
+                    + _cost(paragraph, marks[first].index, place, length, width, share, headline, number == count)
                 )
                 if (number == count) == (last == final) and (last not in following or total < following[last][0]):
                     following[last] = (total, [*ends, place.index])
@@ -267,5 +359,6 @@ def _cost(
     if headline:
         return ((target - length) / width) ** 2 + place.penalty + orphan
     if last or place.mandatory:
-        return orphan + max(0.25 - length / width, 0.0) ** 2
+        alone = start > 0 and " " in paragraph.text and " " not in visible.strip() and paragraph.text[start - 1] == " "
+        return orphan + (_WIDOW if alone else 0.0) + max(0.25 - length / width, 0.0) ** 2
     return ((width - length) / width) ** 2 + place.penalty + orphan
