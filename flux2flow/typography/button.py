@@ -11,6 +11,7 @@ from flux2flow.domain.layout import PlacedShape, PlacedText
 from flux2flow.domain.scene import ButtonLayer, FitRule, Gradient
 from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter, inside
+from flux2flow.typography.words import Words
 
 PADDING_ABOVE = 0.8
 """A button's padding above the caps and below the baseline, as a part of its padding at the sides."""
@@ -29,7 +30,7 @@ class _Trial:
 
 def set_button(layer: ButtonLayer, typesetter: Typesetter) -> tuple[PlacedShape, PlacedText]:
     """Place a button at the largest size whose shape fits its box; the label reports an overflow."""
-    words = typesetter.words(layer.text, layer.type)
+    words = typesetter.worded(layer.text, layer.type, layer.spans)
 
     def trial(size: float) -> _Trial:
         return _around(layer, typesetter, words, size)
@@ -57,7 +58,7 @@ def set_button(layer: ButtonLayer, typesetter: Typesetter) -> tuple[PlacedShape,
     return PlacedShape(layer.id, "rectangle", box, Gradient(layer.fill, layer.fill), radius), label
 
 
-def _around(layer: ButtonLayer, typesetter: Typesetter, words: str, size: float) -> _Trial:
+def _around(layer: ButtonLayer, typesetter: Typesetter, words: Words, size: float) -> _Trial:
     sides = 2 * layer.padding * size
     frame = Frame(max(layer.box.width - sides, 1.0), _UNBOUNDED, "middle")
     label = typesetter.fit(words, layer.type, frame, FitRule(layer.fit.lines, size, size))

@@ -38,6 +38,17 @@ def tidy(text: str) -> str:
     return _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)).strip(" \n\t\r")
 
 
+def tidied_places(text: str, places: Iterable[int]) -> list[int]:
+    """Find where places of a text stand once it is tidied."""
+    whole = tidy(text)
+
+    def place(index: int) -> int:
+        before = _SPACES.sub(" ", _LINE_ENDS.sub("\n", text[:index])).lstrip(" \n\t\r")
+        return min(len(before), len(whole))
+
+    return [place(index) for index in places]
+
+
 def names_in(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     """Find where brand names stand, as (start, stop), whatever their case and the width of their spaces."""
     found = []

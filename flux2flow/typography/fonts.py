@@ -38,6 +38,11 @@ class Metrics:
     x_height: float
 
 
+Segment = tuple[float, float, float, float]
+"""A straight piece of an outline in em: x and y of its start, x and y of its end."""
+_CURVE_PIECES = 8
+
+
 @dataclass(frozen=True, slots=True)
 class InkBox:
     """A glyph's ink in em: left and right of its origin, bottom and top of the baseline."""
@@ -63,6 +68,23 @@ class Cut:
     metrics: Metrics
     _ink: dict[int, InkBox | None] = field(default_factory=dict)
     _features: frozenset[str] | None = None
+    _outlines: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
+
+    def outline(self, glyph: int) -> tuple[Segment, ...]:
+        """Give a glyph's outline in em as short straight lines, curves cut into eight."""
+        if glyph not in self._outlines:
+            pen = _Flattening(1 / self.upem)
+            self.font.draw_glyph_with_pen(glyph, pen)
+            self._outlines[glyph] = tuple(pen.segments)
+        return self._outlines[glyph]
+
+    def underline(self) -> tuple[float, float]:
+        """Give where the font wants an underline's top below the baseline, and its thickness, both in em."""
+        offset = self.font.get_metric_position(hb.OTMetricsTag.UNDERLINE_OFFSET)
+        thickness = self.font.get_metric_position(hb.OTMetricsTag.UNDERLINE_SIZE)
+        if offset is None or not thickness:
+            return 0.12, 0.06  # what most text faces have
+        return -offset / self.upem, thickness / self.upem
 
     def ink(self, glyph: int) -> InkBox | None:
         """Give a glyph's ink box in em; None for a glyph without ink."""
@@ -100,6 +122,48 @@ class Cut:
         composed = unicodedata.normalize("NFC", "".join(needed))
         decomposed = unicodedata.normalize("NFD", "".join(needed))
         return any(all(ord(character) in self.coverage for character in form) for form in (composed, decomposed))
+
+
+class _Flattening:
+    """Takes a glyph's outline as fontTools' pens do, and keeps its straight pieces."""
+
+    def __init__(self, em: float) -> None:
+        self.em, self.segments = em, list[Segment]()
+        self._first = self._last = (0.0, 0.0)
+
+    def moveTo(self, point: tuple[float, float]) -> None:  # noqa: N802  # the pen protocol's names
+        """Begin a contour."""
+        self._first = self._last = point
+
+    def lineTo(self, point: tuple[float, float]) -> None:  # noqa: N802
+        """Keep a straight piece."""
+        (x, y), em = self._last, self.em
+        self.segments.append((x * em, y * em, point[0] * em, point[1] * em))
+        self._last = point
+
+    def qCurveTo(self, control: tuple[float, float], end: tuple[float, float]) -> None:  # noqa: N802
+        """Cut a quadratic curve into straight pieces."""
+        (x, y), (cx, cy), (ex, ey) = self._last, control, end
+        for step in range(1, _CURVE_PIECES + 1):
+            t = step / _CURVE_PIECES
+            a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t**2
+            self.lineTo((a * x + b * cx + c * ex, a * y + b * cy + c * ey))
+
+    def curveTo(  # noqa: N802
+        self, first: tuple[float, float], second: tuple[float, float], end: tuple[float, float]
+    ) -> None:
+        """Cut a cubic curve into straight pieces."""
+        points = (self._last, first, second, end)
+        for step in range(1, _CURVE_PIECES + 1):
+            t = step / _CURVE_PIECES
+            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+            x = sum(weight * point[0] for weight, point in zip(weights, points, strict=True))
+            self.lineTo((x, sum(weight * point[1] for weight, point in zip(weights, points, strict=True))))
+
+    def closePath(self) -> None:  # noqa: N802
+        """Close a contour."""
+        if self._last != self._first:
+            self.lineTo(self._first)
 
 
 def _is_invisible(character: str) -> bool:
@@ -221,7 +285,12 @@ def has_optical_size(families: Sequence[str], fonts: Sequence[FontFile]) -> bool
 
 
 def stack(
-    families: Sequence[str], weight: int, optical_size: float, fonts: Sequence[FontFile], files: FileSource
+    families: Sequence[str],
+    weight: int,
+    optical_size: float,
+    fonts: Sequence[FontFile],
+    files: FileSource,
+    axes: Sequence[tuple[str, float]] = (),
 ) -> FontStack:
     """Choose the cuts for a style; raises TypographyError where the kit has no font of a family."""
     cuts = []
@@ -231,7 +300,7 @@ def stack(
             known = ", ".join(sorted({font.family for font in fonts})) or "none"
             raise TypographyError(f"the kit has no font of the family ‘{family}’ (it has: {known})")
         file = nearest_weight(members, weight)
-        cuts.append(CACHE.cut(FontInstance(file, location(file, weight, optical_size)), files))
+        cuts.append(CACHE.cut(FontInstance(file, location(file, weight, optical_size, axes)), files))
     return FontStack(tuple(cuts))
 
 
@@ -253,7 +322,9 @@ def nearest_weight(members: Sequence[FontFile], weight: int) -> FontFile:
     return min(members, key=rank)
 
 
-def location(file: FontFile, weight: int, optical_size: float) -> tuple[tuple[str, float], ...]:
-    """Pin every axis: weight and optical size as near as their ranges allow, the others at their defaults."""
-    wanted = {"wght": float(weight), "opsz": optical_size}
+def location(
+    file: FontFile, weight: int, optical_size: float, axes: Sequence[tuple[str, float]] = ()
+) -> tuple[tuple[str, float], ...]:
+    """Pin every axis: weight, optical size and the style's own as near as their ranges allow, others at the default."""
+    wanted = {"wght": float(weight), "opsz": optical_size, **dict(axes)}
     return tuple((tag, min(max(wanted.get(tag, default), low), high)) for tag, low, default, high in sorted(file.axes))

@@ -93,8 +93,9 @@ def _set_text(layer: TextLayer, typesetter: Typesetter) -> tuple[tuple[Placed, .
     if not layer.text.strip():
         return (), "there is no text"
     text = typesetter.set(
-        layer.id, layer.text, layer.type, layer.box, layer.align, layer.vertical, layer.fit, layer.max_chars
-    )
+        layer.id, layer.text, layer.type, layer.box, layer.align, layer.vertical, layer.fit, layer.max_chars,
+        spans=layer.spans, writing=layer.writing,
+    )  # fmt: skip
     return (text,), _too_small(text, layer.box) if text.fit.overflow else ""
 
 

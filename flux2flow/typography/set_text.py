@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flux2flow.domain.campaign import FontFile
-from flux2flow.domain.layout import Glyph, GlyphRun, PlacedLine, PlacedText
-from flux2flow.domain.measures import Box, Color
-from flux2flow.domain.scene import Align, FitRule, TextDirection, Type, Vertical
+from flux2flow.domain.layout import PlacedText
+from flux2flow.domain.measures import Box
+from flux2flow.domain.scene import Align, FitRule, TextDirection, TextSpan, Type, Vertical, Writing
 from flux2flow.interfaces import FileSource
 from flux2flow.typography import casing
+from flux2flow.typography.decoration import Axis
 from flux2flow.typography.fitting import Fitted, Frame, fit
-from flux2flow.typography.fonts import FontStack, has_optical_size, stack
-from flux2flow.typography.shaping import Paragraph, Setting, ShapedLine
+from flux2flow.typography.fonts import Cut, FontStack, has_optical_size, stack
+from flux2flow.typography.set_line import place_line
+from flux2flow.typography.shaping import Paragraph, Setting, ShapedLine, Span
+from flux2flow.typography.words import Words, WordSpan, worded
 
 OPTICAL_SIZES = tuple(
     map(
@@ -28,6 +31,12 @@ OPTICAL_SIZES = tuple(
     )
 )
 """Sizes at which optical axes are set: an eighth apart at most, which no eye tells, so that shaping is shared."""
+
+
+_StackKey = tuple[tuple[str, ...], int, float, tuple[tuple[str, float], ...]]
+# A column begins at the top of its box, and the first one stands at its right.
+_ALONG: dict[Vertical, Align] = {"top": "start", "middle": "center", "bottom": "end"}
+_ACROSS: dict[Align, Vertical] = {"start": "top", "center": "middle", "end": "bottom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +48,33 @@ class Typesetter:
     language: str
     direction: TextDirection
     unbroken: tuple[str, ...] = ()
-    _stacks: dict[tuple[tuple[str, ...], int, float], FontStack] = field(default_factory=dict, compare=False)
+    _stacks: dict[_StackKey, FontStack] = field(default_factory=dict, compare=False)
 
-    def paragraph(self, text: str, type: Type, optical_size: float) -> Paragraph:
-        """Shape a text in a style; `text` is set as it stands (see `words`)."""
-        key = (type.families, type.weight, optical_size)
+    def paragraph(self, words: str | Words, type: Type, optical_size: float) -> Paragraph:
+        """Shape a text in a style; it is set as it stands (see `words` and `worded`)."""
+        if isinstance(words, str):
+            words = Words(words)
+        faces = self._stack(type, optical_size)
+        vertical = words.writing == "vertical"
+        base = 1 if self.direction == "rtl" and not vertical else 0
+        spans = tuple(self._span(span, optical_size) for span in words.spans)
+        setting = Setting(faces, self.language, base, type.tracking, type.features, spans, _grow(type), vertical)
+        return Paragraph.of(words.text, setting)
+
+    def _stack(self, type: Type, optical_size: float) -> FontStack:
+        key = (type.families, type.weight, optical_size, type.axes)
         if key not in self._stacks:
-            self._stacks[key] = stack(*key, self.fonts, self.files)
-        faces = self._stacks[key]
-        base = 1 if self.direction == "rtl" else 0
-        return Paragraph.of(text, Setting(faces, self.language, base, type.tracking, type.features))
+            self._stacks[key] = stack(*key[:3], self.fonts, self.files, type.axes)
+        return self._stacks[key]
+
+    def _span(self, span: WordSpan, optical_size: float) -> Span:
+        type, icon = span.source.type, span.source.icon
+        ratio = icon.picture.width / icon.picture.height if icon is not None else None
+        faces = self._stack(type, _optical(optical_size * type.scale) if type.scale != 1.0 else optical_size)
+        return Span(
+            span.start, span.stop, faces, type.tracking, type.features, type.scale, type.shift, _grow(type), ratio,
+            span.source, span.synthetic,
+        )  # fmt: skip
 
     def words(self, text: str, type: Type) -> str:
         """Give the characters that are set for a copy text: white space tidied, capitals where the style asks.
@@ -59,8 +85,22 @@ class Typesetter:
         tidied = casing.tidy(text)
         return casing.upper(tidied, self.language, self.unbroken) if type.upper else tidied
 
-    def fit(self, text: str, type: Type, frame: Frame, rule: FitRule) -> Fitted:
-        """Fit a text; where a font has optical sizes, at the optical size that belongs to the size found."""
+    def worded(self, text: str, type: Type, spans: Sequence[TextSpan] = (), writing: Writing = "horizontal") -> Words:
+        """Give the characters that are set for a copy text and its spans; raises TypographyError as `words` does."""
+        if not spans and type.small_caps == "none":
+            return Words(self.words(text, type), (), writing)
+        casing.admit(text)
+
+        def cut(own: Type) -> Cut:
+            return self._stack(own, OPTICAL_SIZES[0]).primary
+
+        return worded(text, type, spans, writing, cut, lambda part: casing.upper(part, self.language, self.unbroken))
+
+    def fit(self, text: str | Words, type: Type, frame: Frame, rule: FitRule) -> Fitted:
+        """Fit a text; where a font has optical sizes, at the optical size that belongs to the size found.
+
+        A column is fitted as a line: the frame's width is then the columns' height.
+        """
         optical = _optical(max(rule.maximum, rule.minimum))
         fitted = fit(self.paragraph(text, type, optical), frame, rule, type.leading, self.unbroken)
         if has_optical_size(type.families, self.fonts):
@@ -84,16 +124,22 @@ class Typesetter:
         baseline: float | None = None,
     ) -> PlacedText:
         """Place a fitted text inside a box; a `baseline` for the first line overrides the vertical alignment."""
-        lines, size = fitted.lines, fitted.size
-        first = _first_baseline(fitted, box, vertical) if baseline is None else baseline
+        lines, size, vertically = fitted.lines, fitted.size, fitted.paragraph.setting.vertical
+        area = Box(0, 0, box.height, box.width) if vertically else box
+        if vertically:  # columns are lines that run downwards, the first one at the right
+            align, vertical = _ALONG[vertical], _ACROSS[align]
+        direction: TextDirection = "ltr" if vertically else self.direction
+        first = _first_baseline(fitted, area, vertical) if baseline is None else baseline
         placed = []
         for number, line in enumerate(lines):
-            x = _pen(line, size, box, align, self.direction)
-            placed.append(
-                _placed_line(fitted.paragraph, line, size, x, first + number * fitted.leading * size, type.color)
-            )
+            x, y = _pen(line, size, area, align, direction), first + number * fitted.leading * size
+            axis = Axis(box.right - y, box.y + x, size, True) if vertically else Axis(x, y, size, False)
+            placed.append(place_line(fitted.paragraph, line, axis, type))
         inks = [glyph.ink for line in placed for run in line.runs for glyph in run.glyphs if glyph.ink is not None]
+        inks += [icon.box for line in placed for icon in line.icons]
         ink = _union(inks) if inks else Box(box.x, box.y, 0, 0)
+        if fitted.paragraph.setting.grow:
+            ink = ink.grown(fitted.paragraph.setting.grow * size)
         text = fitted.paragraph.text
         x_height = _dominant_x_height(fitted) * size
         return PlacedText(id, text, box, ink, tuple(placed), fitted.report, x_height, type.weight, max_chars)
@@ -108,9 +154,15 @@ class Typesetter:
         vertical: Vertical,
         rule: FitRule,
         max_chars: int | None = None,
+        *,
+        spans: Sequence[TextSpan] = (),
+        writing: Writing = "horizontal",
     ) -> PlacedText:
         """Fit a text into its box and place it there."""
-        fitted = self.fit(self.words(text, type), type, Frame(box.width, box.height, vertical), rule)
+        frame = Frame(box.width, box.height, vertical)
+        if writing == "vertical":
+            frame = Frame(box.height, box.width, _ACROSS[align])
+        fitted = self.fit(self.worded(text, type, spans, writing), type, frame, rule)
         return self.place(id, fitted, type, box, align, vertical, max_chars=max_chars)
 
 
@@ -120,6 +172,11 @@ def inside(box: Box, width: float, height: float, align: Align, vertical: Vertic
     x = box.x + (box.width - width) * (left if direction == "ltr" else 1 - left)
     y = box.y + (box.height - height) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[vertical]
     return Box(x, y, width, height)
+
+
+def _grow(type: Type) -> float:
+    """Give how far a style's stroke reaches beyond its letters, in em."""
+    return type.decoration.stroke.width if type.decoration and type.decoration.stroke else 0.0
 
 
 def _optical(size: float) -> float:
@@ -153,35 +210,12 @@ def _pen(line: ShapedLine, size: float, box: Box, align: Align, direction: TextD
     return box.right - right
 
 
-def _placed_line(paragraph: Paragraph, line: ShapedLine, size: float, x: float, y: float, color: Color) -> PlacedLine:
-    pen, runs = x, []
-    for run in line.runs:
-        glyphs = []
-        for glyph in run.glyphs:
-            at_x, at_y = pen + glyph.x_offset * size, y - glyph.y_offset * size
-            ink = run.cut.ink(glyph.id)
-            box = None
-            if ink is not None:
-                box = Box(
-                    at_x + ink.left * size,
-                    at_y - ink.top * size,
-                    (ink.right - ink.left) * size,
-                    (ink.top - ink.bottom) * size,
-                )
-            glyphs.append(Glyph(glyph.id, at_x, at_y, glyph.cluster, box))
-            pen += glyph.advance * size
-        runs.append(GlyphRun(run.cut.reference, size, color, tuple(glyphs), run.fallback))
-    metrics = paragraph.setting.stack.primary.metrics
-    box = Box(x, y - metrics.ascender * size, pen - x, (metrics.ascender - metrics.descender) * size)
-    return PlacedLine(paragraph.text[line.start : line.stop], line.start, box, tuple(runs))
-
-
 def _dominant_x_height(fitted: Fitted) -> float:
     """Give the x-height of the cut that sets most glyphs."""
     counts: dict[float, int] = {}
     for line in fitted.lines:
         for run in line.runs:
-            height = run.cut.metrics.x_height
+            height = run.cut.metrics.x_height * run.scale
             counts[height] = counts.get(height, 0) + len(run.glyphs)
     return max(counts, key=lambda height: counts[height]) if counts else 0.0
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import uharfbuzz as hb
 
+from flux2flow.domain.scene import TextSpan
 from flux2flow.typography import bidi, east_asian, vertical
 from flux2flow.typography.fonts import Cut, FontStack, InkBox
 
@@ -108,7 +109,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a paragraph in a setting of its own; `icon` is the ratio of the icon that stands for it."""
+    """A stretch of a paragraph in a setting of its own; `icon` is the ratio of the icon that stands for it.
+
+    `source` is what the scene says of it: its colour and decoration travel with it through shaping.
+    """
 
     start: int
     stop: int
@@ -119,6 +123,8 @@ class Span:
     shift: float = 0.0
     grow: float = 0.0
     icon: float | None = None
+    source: TextSpan | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,9 @@ class Setting:
 
     def of(self, number: int) -> Span:
         """Give a span by its number; number 0 stands for all that no span covers."""
-        return self.spans[number - 1] if number else Span(0, 0, self.stack, self.tracking, self.features, 1, 0, self.grow)
+        return (
+            self.spans[number - 1] if number else Span(0, 0, self.stack, self.tracking, self.features, 1, 0, self.grow)
+        )
 
 
 @lru_cache(maxsize=8192)
@@ -184,7 +192,9 @@ def _shape(
     em = 1 / cut.upem
     if direction == "ttb":
         return tuple(
-            ShapedGlyph(glyph.codepoint, glyph.cluster, -place.y_advance * em, -place.y_offset * em, place.x_offset * em)
+            ShapedGlyph(
+                glyph.codepoint, glyph.cluster, -place.y_advance * em, -place.y_offset * em, place.x_offset * em
+            )
             for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True)
         )
     return tuple(
@@ -341,9 +351,7 @@ class Paragraph:
         if self._halves and cut.has(half) and not cut.has(contextual) and not {half, proportional} & features.keys():
             halves = tuple((at, at + 1, 1) for at in sorted(self._halves) if item.start <= at < item.stop)
         direction, given = "ttb" if upright else "rtl" if item.level % 2 else "ltr", tuple(features.items())
-        glyphs = _shape(
-            cut, text, item.start, item.stop, item.script, direction, self.setting.language, given, halves
-        )
+        glyphs = _shape(cut, text, item.start, item.stop, item.script, direction, self.setting.language, given, halves)
         spaced = _spaced(glyphs, tracking, self._gaps, item.stop)
         scale, shift = span.scale, span.shift
         if item.group >= 0:
@@ -409,7 +417,7 @@ def _levels(text: str, base: int) -> list[int]:
 
 
 def _spans(length: int, spans: Sequence[Span]) -> list[int]:
-    """Number every character's span; 0 where none covers it."""
+    """Give the number of every character's span; 0 where none covers it."""
     numbers = [0] * length
     for number, span in enumerate(spans, start=1):
         numbers[span.start : span.stop] = [number] * (min(span.stop, length) - min(span.start, length))
