@@ -13,7 +13,8 @@ from flux2flow.compositing.recent import Recent
 from flux2flow.compositing.shadow import paint_contact_shadow
 from flux2flow.compositing.surface import Floats, PixelBox, Pixels, canvas_box, to_linear, to_srgb
 from flux2flow.domain.files import PictureFile
-from flux2flow.domain.layout import PlacedLogo, PlacedPicture
+from flux2flow.domain.layout import PlacedIcon, PlacedLogo, PlacedPicture
+from flux2flow.domain.measures import Color
 from flux2flow.errors import CompositingError
 from flux2flow.gates import pictures, vectors
 from flux2flow.interfaces import FileSource
@@ -39,19 +40,30 @@ def paint_logo(layer: PlacedLogo, pixels: Pixels, files: FileSource) -> None:
     _lay_over(scaled_picture(layer.picture, box.width, box.height, files), box, box, pixels)
 
 
-def scaled_picture(picture: PictureFile, width: int, height: int, files: FileSource) -> npt.NDArray[np.uint8]:
-    """Return the picture at a size: height × width × 4 bytes, straight alpha, sRGB. Not to be written to."""
+def paint_icon(icon: PlacedIcon, pixels: Pixels, files: FileSource) -> None:
+    """Paint an icon into its box, in its text's colour."""
+    box = PixelBox.nearest(icon.box)
+    _lay_over(scaled_picture(icon.picture, box.width, box.height, files, icon.color), box, box, pixels)
+
+
+def scaled_picture(
+    picture: PictureFile, width: int, height: int, files: FileSource, color: Color | None = None
+) -> npt.NDArray[np.uint8]:
+    """Return the picture at a size: height × width × 4 bytes, straight alpha, sRGB. Not to be written to.
+
+    `color` is what an SVG draws its `currentColor` in.
+    """
 
     def make() -> npt.NDArray[np.uint8]:
         data = files.read(picture.file)
         if picture.media == "svg":
-            drawn = vectors.rasterise(data, width, height)
+            drawn = vectors.rasterise(data, width, height, color.hex[:7] if color else "")
             return np.frombuffer(drawn, dtype=np.uint8).reshape(height, width, 4)
         source_width, source_height, decoded = pictures.decode_rgba(data)
         source = np.frombuffer(decoded, dtype=np.uint8).reshape(source_height, source_width, 4)
         return source if (source_width, source_height) == (width, height) else _resample(source, width, height)
 
-    return _scaled.get((picture.file.digest, picture.media, width, height), make)
+    return _scaled.get((picture.file.digest, picture.media, width, height, color), make)
 
 
 def _resample(source: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:

@@ -40,10 +40,11 @@ class Sanitised:
     attributes: tuple[tuple[str, str], ...]
     body: bytes
 
-    def sized(self, width: int, height: int) -> bytes:
-        """Return the file with its root sized to `width` × `height` pixels."""
+    def sized(self, width: int, height: int, color: str = "") -> bytes:
+        """Return the file with its root sized to `width` × `height` pixels, and `currentColor` set where given."""
         box = " ".join(repr(value) for value in self.view_box)
         attributes = dict(self.attributes) | {"width": str(width), "height": str(height), "viewBox": box}
+        attributes |= {"color": color} if color else {}
         root = tostring(Element("svg", {"xmlns": allow.SVG, **attributes}), short_empty_elements=False)
         return root.removesuffix(b"</svg>") + self.body + b"</svg>"
 

@@ -43,14 +43,17 @@ def inspect(data: bytes, name: str) -> VectorFacts:
 
 
 @functools.lru_cache(maxsize=_CACHED_DRAWINGS)
-def rasterise(data: bytes, width: int, height: int) -> bytes:
-    """Draw the SVG in a confined child: height × width × 4 bytes, straight-alpha sRGB."""
+def rasterise(data: bytes, width: int, height: int, color: str = "") -> bytes:
+    """Draw the SVG in a confined child: height × width × 4 bytes, straight-alpha sRGB.
+
+    `color` ('#rrggbb') is what `currentColor` stands for; without it, what the file says.
+    """
     from flux2flow.gates import pictures
     from flux2flow.gates.svg_sanitiser import sanitised
 
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE) or width * height > MAX_PIXELS:
         raise GateError(f"an SVG cannot be drawn {width}×{height} pixels large")
-    _, png = draw_confined(sanitised(data).sized(width, height), width, height)
+    _, png = draw_confined(sanitised(data).sized(width, height, color), width, height)
     drawn_width, drawn_height, pixels = pictures.decode_rgba(png)
     if (drawn_width, drawn_height) != (width, height):
         raise GateError(f"the SVG was drawn {drawn_width}×{drawn_height} instead of {width}×{height}")
