@@ -92,7 +92,7 @@ class _Search:
         # The room above and below does not depend on whether this copy happens to have a ‘d’ or a ‘g’.
         top, bottom = _extremes(paragraph)
         self.rise, self.fall = max(self.rise, top), max(self.fall, -bottom)
-        self.ceiling = max(_quantised(rule.maximum), rule.minimum)
+        self.ceiling = ceiling(rule)
         self.steps: list[str] = []
 
     def run(self) -> Fitted:
@@ -196,7 +196,7 @@ class _Search:
         """Give each line's room in em in a block of so many lines."""
         if self.frame.shape == "rectangle":
             width = self._em(size)
-            return lambda number: width
+            return lambda _: width
         half, high = self.frame.width / 2, self.frame.height / 2
         first = (sum(self.paragraph.zone) - (count - 1) * self.leading) / 2  # below the middle, as a text is placed
 
@@ -236,7 +236,7 @@ class _Search:
     def _overflowing(self) -> Fitted:
         size = self.rule.minimum
         width = self._em(size) * (math.sqrt(0.5) if self.frame.shape == "ellipse" else 1.0)
-        ends = _greedy(self.paragraph, self.every, lambda number: width, overfull=True) or []
+        ends = _greedy(self.paragraph, self.every, lambda _: width, overfull=True) or []
         lines = self._shape(ends)
         self.steps.append(f"does not fit at the floor of {size:g} px: {_lines(len(lines))}")
         return self._fitted(size, lines, overflow=True, at_floor=True)
@@ -246,15 +246,20 @@ class _Search:
         return Fitted(self.paragraph, size, lines, self.leading, report, self.rise, self.fall)
 
 
+def ceiling(rule: FitRule) -> float:
+    """Give the largest size of a rule: a multiple of the quantum, and never below the floor."""
+    return max(_quantised(rule.maximum), rule.minimum)
+
+
 def largest(rule: FitRule, make: Callable[[float], Made], fits: Callable[[Made], bool]) -> tuple[Made, bool]:
     """Bisect for the largest size within a rule whose product fits; says whether the floor stopped it."""
-    ceiling = max(_quantised(rule.maximum), rule.minimum)
-    made = make(ceiling)
-    if fits(made) or ceiling <= rule.minimum:
+    top = ceiling(rule)
+    made = make(top)
+    if fits(made) or top <= rule.minimum:
         return made, not fits(made)
     made = make(rule.minimum)
     low = floor = math.floor(rule.minimum / QUANTUM)
-    high = math.ceil(ceiling / QUANTUM)
+    high = math.ceil(top / QUANTUM)
     while fits(made) and high - low > 1:
         middle = (low + high) // 2
         trial = make(middle * QUANTUM)

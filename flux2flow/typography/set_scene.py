@@ -36,6 +36,7 @@ from flux2flow.domain.scene import (
 from flux2flow.interfaces import FileSource
 from flux2flow.typography.button import set_button
 from flux2flow.typography.chart import set_chart
+from flux2flow.typography.ladder import set_by_ladder
 from flux2flow.typography.set_text import Typesetter, inside
 
 _NEVER_DROPPED = 1
@@ -92,10 +93,7 @@ def _too_small(text: PlacedText, box: Box) -> str:
 def _set_text(layer: TextLayer, typesetter: Typesetter) -> tuple[tuple[Placed, ...], str]:
     if not layer.text.strip():
         return (), "there is no text"
-    text = typesetter.set(
-        layer.id, layer.text, layer.type, layer.box, layer.align, layer.vertical, layer.fit, layer.max_chars,
-        spans=layer.spans, writing=layer.writing,
-    )  # fmt: skip
+    text = set_by_ladder(layer, typesetter)
     return (text,), _too_small(text, layer.box) if text.fit.overflow else ""
 
 
