@@ -1,4 +1,4 @@
-"""Strings and fonts → what headless Chromium makes of them, as goldens. Runs by hand only; tests read the goldens.
+"""Strings and fonts → what headless Chromium makes of them, as goldens. Runs by hand only; tests read the goldens (`zcat`).
 
     apt-get install chromium
     PYTHONPATH=.:engine python tests/torture/chromium.py                # every script
@@ -11,6 +11,7 @@ of Range.getClientRects once `document.fonts.ready` has come. Fonts come with th
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -28,6 +29,9 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 --font-render-hinting=none"
     " --virtual-time-budget=30000 --dump-dom"
 ).split()
+
+ROOM = 0.5
+"""Pixels from which a cluster has a place in the visual order."""
 
 # What stands for our behaviour. Strict kinsoku; soft hyphens only; Korean by words; an eighth of an em between East
 # Asian letters and Latin, and marks that meet share their blank half, in Japanese and Chinese alone.
@@ -91,14 +95,13 @@ def page(script: str) -> str:
         f" src: url(data:font/sfnt;base64,{base64.b64encode(FILES[family].read_bytes()).decode()}); }}"
         for family in STACKS[script]
     )
-    families = ", ".join(f'"{family}"' for family in STACKS[script])
     rows = [
         {
             "id": text.id,
             "text": text.text,
             "language": text.language,
             "direction": "rtl" if text.rtl else "ltr",
-            "families": families,
+            "families": ", ".join(f'"{family}"' for family in text.families),
             "widths": [0, *WIDTHS],
         }
         for text in texts(script)
@@ -138,19 +141,16 @@ def ask(script: str, chromium: str) -> list[dict[str, Any]]:
 def golden(text: Text, cases: dict[str, list[list[float]]]) -> dict[str, Any]:
     """Condense one string's measurements: clusters of the single line, and per width its lines.
 
-    Offsets count characters, not JavaScript's code units. A cluster: [start, stop, left, width]; a line:
-    [start, stop, width], `start` its first cluster that takes room.
+    Offsets count characters, not JavaScript's code units. `order`: the clusters that take room by their left edges,
+    where that is not their order in the text. A line: [start, stop, width], `start` its first cluster that takes room.
     """
     at = [0]
     for character in text.text:
         at.append(at[-1] + (2 if ord(character) > 0xFFFF else 1))
     place = {unit: number for number, unit in enumerate(at)}
     single = cases["0"]
-    origin = min(left for _, _, line, left, _ in single if line >= 0)
-    clusters = [
-        [place[int(start)], place[int(stop)], round(left - origin, 3) if line >= 0 else None, round(width, 3)]
-        for start, stop, line, left, width in single
-    ]
+    visible = [number for number, unit in enumerate(single) if unit[2] >= 0 and unit[4] > ROOM]
+    order = sorted(visible, key=lambda number: single[number][3])
     wrapped = {}
     for width in WIDTHS:
         lines: dict[int, list[list[float]]] = {}
@@ -161,11 +161,18 @@ def golden(text: Text, cases: dict[str, list[list[float]]]) -> dict[str, Any]:
             [
                 place[int(units[0][0])],
                 place[int(units[-1][1])],
-                round(max(unit[3] + unit[4] for unit in units) - min(unit[3] for unit in units), 3),
+                round(max(unit[3] + unit[4] for unit in units) - min(unit[3] for unit in units), 2),
             ]
             for _, units in sorted(lines.items())
         ]
-    return {"id": text.id, "text": text.text, "clusters": clusters, "lines": wrapped}
+    return {
+        "id": text.id,
+        "text": text.text,
+        "starts": [place[int(unit[0])] for unit in single],
+        "widths": [round(unit[4], 2) for unit in single],
+        **({"order": order} if order != visible else {}),
+        "lines": wrapped,
+    }
 
 
 def digest(family: str) -> str:
@@ -194,7 +201,8 @@ def main() -> int:
     for script in sys.argv[1:] or SCRIPTS:
         answers = {row["id"]: row["cases"] for row in ask(script, chromium)}
         rows = [golden(text, answers[text.id]) for text in texts(script)]
-        (GOLDENS / f"{script}.json").write_text(written(script, version, rows), encoding="utf-8")
+        data = gzip.compress(written(script, version, rows).encode("utf-8"), mtime=0)
+        (GOLDENS / f"{script}.json.gz").write_bytes(data)
         print(f"{script}: {len(rows)} strings")
     return 0
 

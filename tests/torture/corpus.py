@@ -41,7 +41,7 @@ STACKS = {
     "korean": ("Noto Sans KR", "Inter"),
     "emoji": ("Inter", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans JP", "Noto Color Emoji"),
 }
-"""Every script's families in fallback order; no style of a kit has more than one before its Latin."""
+"""Every script's families in fallback order."""
 SCRIPTS = tuple(STACKS)
 
 FILES = {
@@ -63,35 +63,62 @@ FILES = {
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
+# Which family comes first where emoji stand among words: the words', as in a kit's styles.
+_WITH_EMOJI = {"ar": "Noto Sans Arabic", "he": "Noto Sans Hebrew", "ja": "Noto Sans JP"}
+HIDDEN = frozenset("\u00a0\u00ad\u2009\u200b\u200c\u200d\u200e\u200f\u202f\u2066\u2067\u2068\u2069\u3000\ufe0e\ufe0f")
+
+
 @dataclass(frozen=True)
 class Text:
-    """One string of the suite: `id` is its script's name and its place in the file."""
+    """One string of the suite: `id` is its script's name and its place in its file."""
 
     id: str
     script: str
     language: str
     text: str
+    recombined: bool = False
 
     @property
     def rtl(self) -> bool:
         """Say whether its language reads from the right."""
         return self.language in RIGHT_TO_LEFT
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Give the families that set it, in fallback order."""
+        first = _WITH_EMOJI.get(self.language) if self.script == "emoji" else None
+        every = STACKS[self.script]
+        return (first, *(family for family in every if family != first)) if first else every
+
 
 @cache
 def texts(script: str) -> tuple[Text, ...]:
-    r"""Read a script's strings: `language|text` a line, with \uXXXX for what an editor hides."""
-    lines = (STRINGS / f"{script}.txt").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("|", 1) for line in lines if line and not line.startswith("#")]
+    """Read a script's strings, first the hand-written ones (`thai-01`), then the recombined ones (`thai-r001`)."""
     return tuple(
-        Text(f"{script}-{number:02}", script, language, _unescaped(text))
-        for number, (language, text) in enumerate(rows, start=1)
+        Text(f"{script}-{number:02}", script, language, text)
+        for number, (language, text) in enumerate(_rows(STRINGS / f"{script}.txt"), start=1)
+    ) + tuple(
+        Text(f"{script}-r{number:03}", script, language, text, recombined=True)
+        for number, (language, text) in enumerate(_rows(STRINGS / "recombined" / f"{script}.txt"), start=1)
     )
+
+
+def _rows(path: Path) -> list[tuple[str, str]]:
+    r"""Read `language|text` a line, with \uXXXX for what an editor hides."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [line.split("|", 1) for line in lines if line and not line.startswith("#")]
+    return [(language, _unescaped(text)) for language, text in rows]
 
 
 def _unescaped(text: str) -> str:
     first, *others = text.split("\\u")
     return first + "".join(chr(int(other[:4], 16)) + other[4:] for other in others)
+
+
+def escaped(text: str) -> str:
+    """Write what an editor hides as the string files have it; what joins emoji stays."""
+    plain = "\u200d\ufe0e\ufe0f" if any(ord(character) > 0xFFFF for character in text) else ""
+    return "".join(f"\\u{ord(c):04x}" if c in HIDDEN and c not in plain else c for c in text)
 
 
 class FontFiles:
