@@ -9,7 +9,7 @@ A mapping with a `path` (an image slot) prints as that path.
 """
 
 from flux2flow.expressions.evaluation import MAX_OUTPUT, evaluate
-from flux2flow.expressions.filters import number_problem
+from flux2flow.expressions.filters import as_text, number_problem
 from flux2flow.expressions.locale_formats import decimal_mark
 from flux2flow.expressions.reading import (
     MAX_SOURCE,
@@ -29,6 +29,7 @@ __all__ = [
     "ExpressionError",
     "Names",
     "Use",
+    "as_text",
     "check",
     "decimal_mark",
     "evaluate",

@@ -6,7 +6,7 @@ Nothing is called, compiled or read as a Python attribute.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jinja2 import nodes
 
@@ -25,11 +25,14 @@ MAX_OUTPUT = MAX_TEXT
 MAX_NUMBER = 10**15
 
 
-def evaluate(source: str, context: Mapping[str, object]) -> str:
-    """Render a string over plain data (str, int, float, bool, None, mappings, sequences); raise ExpressionError."""
+def evaluate(source: str, context: Mapping[str, object], show: Callable[[object], str] = as_text) -> str:
+    """Render a string over plain data (str, int, float, bool, None, mappings, sequences); raise ExpressionError.
+
+    `show` prints the values of expressions; what stands around them is printed as it is.
+    """
     if not is_template(source):
         return source
-    return _Evaluation(context).render(source)
+    return _Evaluation(context, show).render(source)
 
 
 class _Missing:
@@ -53,8 +56,8 @@ def _not_in(owner: object, key: str, offset: int, parents: Sequence[str]) -> Exp
 class _Evaluation:
     """One walk over the parts of a string."""
 
-    def __init__(self, context: Mapping[str, object]) -> None:
-        self.context, self.source = context, ""
+    def __init__(self, context: Mapping[str, object], show: Callable[[object], str]) -> None:
+        self.context, self.source, self.show = context, "", show
 
     def render(self, source: str) -> str:
         """Give the text, at most MAX_OUTPUT characters."""
@@ -66,7 +69,7 @@ class _Evaluation:
                 piece = part.data
             else:
                 try:
-                    piece = as_text(self.value(part))
+                    piece = self.show(self.value(part))
                 except RefusedError as error:
                     raise ExpressionError(str(error), start_of(part, source)) from None
             total += len(piece)

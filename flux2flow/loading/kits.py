@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from flux2flow.domain.measures import Color
@@ -12,6 +13,8 @@ from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
 
 FILE = "brand_kit.yaml"
+EFFECTS = ("stroke", "shadow", "highlight", "underline")
+_ICON_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def find_kit(workspace: Workspace) -> Place | None:
@@ -58,6 +61,8 @@ def check_kit(workspace: Workspace, document: Document, place: Place) -> None:
             _read_picture(workspace, document, path, folder, value, f"logo:{path[1]}:{key}")
     for path, value in texts(document, "references", "*", "file"):
         _read_picture(workspace, document, path, folder, value, f"reference:{path[1]}")
+    for path, value in texts(document, "icons", "*"):
+        _read_icon(workspace, document, path, folder, value)
 
 
 def _check_hex(workspace: Workspace, document: Document, path: KeyPath, value: str) -> None:
@@ -75,7 +80,8 @@ def _check_hex(workspace: Workspace, document: Document, path: KeyPath, value: s
 
 def _check_styles(workspace: Workspace, document: Document) -> None:
     families = list(dict.fromkeys(family for _, family in texts(document, "fonts", "*", "family")))
-    for pattern in (("styles", "*", "families", "*"), ("styles", "*", "locales", "*", "families", "*")):
+    changes = (("styles", "*", "accent"), ("styles", "*", "locales", "*"))
+    for pattern in (("styles", "*", "families", "*"), *((*change, "families", "*") for change in changes)):
         for path, family in texts(document, *pattern):
             if families and family not in families:
                 workspace.problems.at_value(
@@ -83,8 +89,10 @@ def _check_styles(workspace: Workspace, document: Document) -> None:
                     expected="one of " + ", ".join(families), suggestions=suggest(family, families),
                 )  # fmt: skip
     tokens = list(mapping(document, "colors"))
-    for path, token in texts(document, "styles", "*", "color"):
-        check_token(workspace, document, path, token, tokens)
+    for whose in (("styles", "*"), *changes):
+        for what in ((), *((effect,) for effect in EFFECTS)):
+            for path, token in texts(document, *whose, *what, "color"):
+                check_token(workspace, document, path, token, tokens)
     for style, values in mapping(document, "styles").items():
         if isinstance(values, dict) and "color" not in values and "ink" not in tokens:
             message = f"style {style!r} names no colour, and there is no token 'ink' that it could take"
@@ -133,6 +141,19 @@ def _read_fonts(workspace: Workspace, document: Document, folder: Place) -> None
             workspace.problems.at_value(
                 document, path, "missing-file", message, suggestions=workspace.nearby(folder, file)
             )
+
+
+def _read_icon(workspace: Workspace, document: Document, path: KeyPath, folder: Place, file: str) -> None:
+    """Read an icon; it is an SVG, and its name can be written between colons."""
+    if not _ICON_NAME.fullmatch(str(path[1])):
+        message = f"{str(path[1])!r} cannot be written between colons"
+        workspace.problems.at_key(
+            document, path, "icon-name", message, expected="small letters, digits and hyphens, such as coffee-bean"
+        )
+    if not file.lower().endswith(".svg"):
+        workspace.problems.at_value(document, path, "bad-picture", f"{file} is no SVG: icons are drawn at any size")
+        return
+    _read_picture(workspace, document, path, folder, file, f"icon:{path[1]}")
 
 
 def _entry(document: Document, path: KeyPath) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ Knows nothing about plates.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flux2flow.domain.campaign import CampaignBundle
@@ -23,6 +24,7 @@ from flux2flow.domain.scene import (
     PictureLayer,
     ShapeLayer,
     TextLayer,
+    TextSpan,
     Type,
     Vertical,
 )
@@ -49,6 +51,9 @@ from flux2flow.planning.infographics import (
     timeline_layer,
 )
 from flux2flow.planning.problems import Place, Problems, near
+from flux2flow.planning.rich_text import is_blank, literal, rich
+from flux2flow.planning.spans import Spans
+from flux2flow.planning.types import Types
 from flux2flow.planning.values import Values, parse_number
 
 _ONE_SLOT = re.compile(r"\s*\{\{-?\s*slots\.([A-Za-z_]\w*)(?:\.path)?\s*-?\}\}\s*")
@@ -114,18 +119,19 @@ class _One:
         return self.maker.problems.render(self._place(key), source, self.values.context) or ""
 
     def text_layer(self, spec: TextSpec, box: Box, align: Align, vertical: Vertical) -> TextLayer | None:
-        text = self.text("text", spec.text)
-        if not text.strip():
+        written = self._written("text", spec.text, spec.markup)
+        if is_blank(written):
             return None
         type, fit = self._type(spec.style, spec.color, "color"), self._fit(spec.fit)
+        text, spans = self._marked(written, type)
         return TextLayer(
             spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text),
-            repair=spec.repair,
+            repair=spec.repair, spans=spans, writing=spec.writing,
         )  # fmt: skip
 
     def button_layer(self, spec: ButtonSpec, box: Box, align: Align, vertical: Vertical) -> ButtonLayer | None:
-        text = self.text("button", spec.button)
-        if not text.strip():
+        written = self._written("button", spec.button, spec.markup)
+        if is_blank(written):
             return None
         padding = parse_number(spec.padding)
         if padding is None or padding < 0:
@@ -133,10 +139,12 @@ class _One:
             self.maker.problems.add(self._place("padding"), "bad-length", message)
         radius = self._length("radius", spec.radius, min(box.width, box.height))
         fill, type = self._color("fill", spec.fill), self._type(spec.style, spec.color, "color")
+        text, spans = self._marked(written, type)
         fit, limit = self._fit(spec.fit), self._max_chars(spec.button)
         return ButtonLayer(
-            spec.id, text, type, fill, radius, padding or 0.0, box, align, vertical, fit, spec.priority, limit
-        )
+            spec.id, text, type, fill, radius, padding or 0.0, box, align, vertical, fit, spec.priority, limit,
+            spans=spans,
+        )  # fmt: skip
 
     def logo_layer(self, spec: LogoSpec, box: Box, align: Align, vertical: Vertical) -> LogoLayer | None:
         name = self.text("logo", spec.logo)
@@ -232,23 +240,27 @@ class _One:
                 self._place("style"), "unknown-style", message, expected=expected, suggestions=near(style, kit.styles)
             )
             return Type(style, ("",), 400, 0.0, 1.15, _FALLBACK)
-        change = found.locales.get(self.target.locale) or found.locales.get(self.target.locale.split("-")[0])
-        own = change.model_dump(exclude_none=True) if change else {}
-        shade = (
-            self._color(key, color)
-            if color
-            else self._kit_color(found.color, ("brand_kit", ("styles", style, "color")))
-        )
-        return Type(
-            style=style,
-            families=tuple(own.get("families", found.families)),
-            weight=own.get("weight", found.weight),
-            tracking=own.get("tracking", found.tracking),
-            leading=own.get("leading", found.leading),
-            color=shade,
-            upper=found.case == "upper",
-            features=tuple(sorted(found.features.items())),
-        )
+        return self._types.of(style, self._color(key, color) if color else None)
+
+    @property
+    def _types(self) -> Types:
+        return Types(self.maker.bundle.brand_kit, self.target.locale, self._kit_color)
+
+    def _written(self, key: str, source: str, markup: bool | None) -> str:
+        """Give a text as it was written, with its markup unless that is switched off."""
+        place, context = self._place(key), self.values.context
+        if markup is False:
+            return self.maker.problems.render(place, source, context, literal) or ""
+
+        def reading(source: str, scope: Mapping[str, object]) -> str:
+            return rich(source, scope, place, rows=markup is True)
+
+        return self.maker.problems.render(place, source, context, reading) or ""
+
+    def _marked(self, text: str, type: Type) -> tuple[str, tuple[TextSpan, ...]]:
+        """Give a text's plain words and the spans that its markup asks for."""
+        where = f"layer {self.target.template.layers[self.number].id!r} in {self.target.locale}"
+        return Spans(self._types, self.maker.bundle.pictures, self.maker.problems, where).resolve(text, type)
 
     def _color(self, key: str, source: str) -> Color:
         return self._kit_color(self.text(key, source).strip(), self._place(key))

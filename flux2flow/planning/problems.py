@@ -6,7 +6,7 @@ Turns an expression's error into file, line and column; raises once, at the end.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flux2flow.domain.campaign import SourceMap
 from flux2flow.errors import Diagnostic, Position, SpecError
@@ -69,10 +69,16 @@ class Problems:
         """Where a place's value stands in its file."""
         return self._source(place[0]).position(place[1])
 
-    def render(self, place: Place, source: str, context: Mapping[str, object]) -> str | None:
+    def render(
+        self,
+        place: Place,
+        source: str,
+        context: Mapping[str, object],
+        evaluation: Callable[[str, Mapping[str, object]], str] = evaluate,
+    ) -> str | None:
         """Give the expression's text, or None after noting what is wrong with it."""
         try:
-            return evaluate(source, context)
+            return evaluation(source, context)
         except CopyTextError as inner:  # a text of the copy deck is wrong, not the expression that uses it
             self._expression((f"copy:{context['locale']}", inner.path), inner.source, inner.error)
         except ExpressionError as error:
@@ -85,7 +91,7 @@ class Problems:
             place,
             error.code,
             error.message + said,
-            position=self._inside(place, source, error.offset),
+            position=self.inside(place, source, error.offset),
             length=error.length,
             suggestions=error.suggestions,
             remedy=error.remedy,
@@ -99,7 +105,7 @@ class Problems:
     def _source(self, document: str) -> SourceMap:
         return self._sources.get(document) or SourceMap(document.partition(":")[2] or document, {})
 
-    def _inside(self, place: Place, source: str, offset: int) -> Position:
+    def inside(self, place: Place, source: str, offset: int) -> Position:
         """Give the position of a character in a one-line string; the string's start where it is folded or escaped."""
         start = self.position(place)
         lines = self._source(place[0]).lines

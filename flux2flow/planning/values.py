@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from flux2flow.domain.campaign import CampaignBundle, CopyValue, Row
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.template import Slot
-from flux2flow.expressions import ExpressionError, evaluate
+from flux2flow.expressions import ExpressionError
 from flux2flow.planning.expansion import Target
-from flux2flow.planning.problems import CopyTextError, Problems, near
+from flux2flow.planning.problems import CopyTextError, Place, Problems, near
+from flux2flow.planning.rich_text import literal, rich
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,15 @@ class Evaluation:
                 message = f"slot {name!r} of template {target.template.template} is not filled"
                 self.problems.add(target.place("slots"), "missing-slot", message, expected=expected)
             return None
-        return self.problems.render(place, str(given), context)
+        if slot.type != "text":
+            return self.problems.render(place, str(given), context)
+        if slot.markup is False:
+            return self.problems.render(place, str(given), context, literal)
+
+        def reading(source: str, scope: Mapping[str, object]) -> str:
+            return rich(source, scope, place, rows=slot.markup is True)
+
+        return self.problems.render(place, str(given), context, reading)
 
     def _fits(self, target: Target, name: str, slot: Slot, text: str) -> bool:
         """Whether a slot's text is what its type asks for; notes what is wrong where it is not."""
@@ -128,9 +137,12 @@ class CopyDeck(Mapping[str, object]):
         if isinstance(value, Mapping):
             return CopyDeck(value, self._scope, path)
         try:
-            return evaluate(value, self._scope) if isinstance(value, str) else value
+            return rich(value, self._scope, self._place(path)) if isinstance(value, str) else value
         except ExpressionError as error:
             raise CopyTextError(path, value, error) from error
+
+    def _place(self, path: tuple[str, ...]) -> Place:
+        return f"copy:{self._scope.get('locale', '')}", path
 
     def over(self, scope: Mapping[str, object]) -> CopyDeck:
         """Give the same deck, its texts evaluated over other values."""
