@@ -470,6 +470,8 @@ class Stack:
     """Whether spare room goes between the children."""
     baseline: bool = False
     sizes: tuple[tuple[str, float], ...] = ()
+    against: bool = False
+    """Whether neighbours stand against the reading direction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,7 @@ class _ArrangedSpec(BaseModel):
     align: Literal["start", "center", "end"] = "start"
     vertical: Literal["top", "middle", "bottom"] = "top"
     baseline: bool = Field(False, description="put the first lines of neighbours on one line")
+    mirror: bool = Field(True, description="whether right-to-left languages mirror it and the order of neighbours")
     sizes: dict[str, str] = Field(
         default_factory=dict,
         description="child: length along the direction (in a grid: height); a shape, a chart and the like need one,"
