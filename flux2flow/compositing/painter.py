@@ -9,11 +9,20 @@ import numpy as np
 
 from flux2flow.compositing.pictures import paint_logo, paint_picture
 from flux2flow.compositing.plates import paint_plate
-from flux2flow.compositing.shapes import paint_shape
+from flux2flow.compositing.shapes import paint_path, paint_shape
 from flux2flow.compositing.surface import Pixels
 from flux2flow.compositing.text import paint_text
 from flux2flow.domain.canvas import Canvas
-from flux2flow.domain.layout import Layout, Placed, PlacedLogo, PlacedPicture, PlacedPlate, PlacedShape, PlacedText
+from flux2flow.domain.layout import (
+    Layout,
+    Placed,
+    PlacedLogo,
+    PlacedPath,
+    PlacedPicture,
+    PlacedPlate,
+    PlacedShape,
+    PlacedText,
+)
 from flux2flow.errors import CompositingError, GateError
 from flux2flow.interfaces import FileSource
 
@@ -37,6 +46,8 @@ def _paint_layer(layer: Placed, pixels: Pixels, plate: Canvas, files: FileSource
             paint_plate(layer, pixels, plate)
         case PlacedShape():
             paint_shape(layer, pixels)
+        case PlacedPath():
+            paint_path(layer, pixels)
         case PlacedPicture():
             paint_picture(layer, pixels, files)
         case PlacedLogo():

@@ -1,6 +1,6 @@
-"""Placed rectangles and ellipses → pixels: one colour, or a dithered linear gradient.
+"""Placed rectangles, ellipses and paths → pixels: one colour, or a dithered linear gradient.
 
-Straight edges fall on pixel edges. Knows no tokens, only colours.
+A rectangle's edges fall on pixel edges; paths are antialiased where they stand. Knows no tokens, only colours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import skia
 
 from flux2flow.compositing.surface import PixelBox, Pixels, skia_canvas, skia_color
-from flux2flow.domain.layout import PlacedShape
+from flux2flow.domain.layout import PlacedPath, PlacedShape
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import Gradient
 
@@ -37,6 +37,33 @@ def paint_shape(layer: PlacedShape, pixels: Pixels) -> None:
         canvas.drawRoundRect(rectangle, radius, radius, paint)
     else:
         canvas.drawRect(rectangle, paint)
+
+
+def paint_path(layer: PlacedPath, pixels: Pixels) -> None:
+    """Fill the outline, draw it as a line, or both, the line on top."""
+    path = skia.Path()
+    for step in layer.steps:
+        coordinates = [value for point in step.points for value in point]
+        match step.verb:
+            case "move":
+                path.moveTo(*coordinates)
+            case "line":
+                path.lineTo(*coordinates)
+            case "curve":
+                path.cubicTo(*coordinates)
+            case "close":
+                path.close()
+    canvas = skia_canvas(pixels)
+    if layer.fill is not None:
+        canvas.drawPath(path, skia.Paint(AntiAlias=True, Color=skia_color(layer.fill)))
+    if layer.stroke is not None and layer.width > 0:
+        paint = skia.Paint(AntiAlias=True, Color=skia_color(layer.stroke), Style=skia.Paint.kStroke_Style)
+        paint.setStrokeWidth(layer.width)
+        paint.setStrokeJoin(skia.Paint.kRound_Join)
+        paint.setStrokeCap(skia.Paint.kRound_Cap if not layer.dash else skia.Paint.kButt_Cap)
+        if layer.dash:
+            paint.setPathEffect(skia.DashPathEffect.Make(list(layer.dash), 0.0))
+        canvas.drawPath(path, paint)
 
 
 def _gradient(fill: Gradient, box: Box) -> Any:
