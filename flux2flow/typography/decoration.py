@@ -18,6 +18,8 @@ _GAP = 0.9
 """Free on both sides of a letter that passes through an underline, in thicknesses of the line."""
 _SHORTEST = 1.5
 """Pieces of an underline shorter than this, in thicknesses, are dropped: they look like dirt."""
+_BELOW = 0.07
+"""Between letters that stand below the baseline (ideographs, Arabic ones) and their underline, in em."""
 _COLUMN_LINE = 0.07
 """Between a column's letters and the line at its right, in em."""
 
@@ -61,6 +63,11 @@ class _Part:
             return None
         return min(x + ink.left for x, ink in inks), max(x + ink.right for x, ink in inks)
 
+    def height(self) -> tuple[float, float]:
+        """Give the lowest and highest point of the part's ink, about the baseline."""
+        inks = [(glyph.y_offset, ink) for run, glyph, _ in self.glyphs if (ink := run.ink(glyph)) is not None]
+        return min((y + ink.bottom for y, ink in inks), default=0.0), max((y + ink.top for y, ink in inks), default=0.0)
+
 
 def highlights(
     runs: Sequence[ShapedRun], looks: Sequence[Look], axis: Axis, letters: tuple[float, float]
@@ -74,7 +81,8 @@ def highlights(
         scale = max(run.scale for run, _, _ in part.glyphs)
         pad = look.highlight.padding * scale
         top, bottom = (side * (1 if axis.vertical else scale) for side in letters)
-        box = axis.box(reach[0] - pad, bottom - pad, reach[1] + pad, top + pad)
+        low, high = part.height()
+        box = axis.box(reach[0] - pad, min(bottom, low) - pad, reach[1] + pad, max(top, high) + pad)
         marks.append(TextMark(box, look.highlight.color, look.highlight.radius * scale * axis.size))
     return tuple(marks)
 
@@ -96,7 +104,7 @@ def underlines(
         elif line.offset is not None:
             top = -line.offset * run.scale
         else:  # below what stands under the baseline anyway: ideographs do, and Arabic letters
-            top = min(-offset, letters[1] * run.scale - thickness if letters[1] < -0.02 else -offset)
+            top = min(-offset, (letters[1] - _BELOW) * run.scale if letters[1] < -0.02 else -offset)
         bottom = top - thickness
         gaps = [] if axis.vertical or not line.skip_ink else _gaps(part, bottom, top, thickness)
         color = line.color or look.color

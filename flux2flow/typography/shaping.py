@@ -218,6 +218,8 @@ class Paragraph:
         eastern = setting.language.split("-")[0] in ("ja", "zh")
         self._halves = east_asian.half_width(text) if eastern else frozenset()
         self._gaps = east_asian.gaps(text) if eastern else frozenset()
+        if setting.vertical:  # digits that stand side by side take an em of the column, as a kanji does
+            self._gaps = frozenset(at for at in self._gaps if self._groups[at] < 0 and self._groups[at + 1] < 0)
         self._advance = [0.0] * len(text)
         self._lead, self._trail = list(self._advance), list(self._advance)
         self._tops, self._bottoms = list(self._advance), list(self._advance)
