@@ -29,6 +29,8 @@ _SHRINK_FOR_PHRASES = 0.7  # phrases stay whole unless that costs more than 30 %
 _SENTENCE_INSIDE = 0.1  # what a sentence's end inside a headline's line costs; a third of the width off is 0.11
 _CLEARANCE = 0.05  # em between the ink of two lines of a script without Latin proportions
 _WIDOW = 0.15  # what a single word on the last line of running text costs; a quarter of a width of slack is 0.06
+_SLACK_OF_JUSTIFIED = 60.0  # makes one line with wide spaces dearer than two with spaces a little wide
+_SPACE_GIVES = 0.04  # em that a word space of justified text may lose, about; `justification` knows exactly
 _SMALLER_TO_JUSTIFY = 0.88  # justified text may be set so much smaller for even word spaces
 
 
@@ -126,7 +128,7 @@ class _Search:
     def _justified(self, size: float, candidates: Sequence[Break]) -> tuple[float, tuple[ShapedLine, ...]] | None:
         """Find the largest size at which every line but the last fills the width with even word spaces."""
         smallest = max(self.rule.minimum, _SMALLER_TO_JUSTIFY * size)
-        trial = size
+        trial, found = size, None
         while trial >= smallest:
             ends = self._fill(trial, candidates) or []
             if len(ends) < FEWEST_LINES:
@@ -139,12 +141,16 @@ class _Search:
             lines = self._shape(_balanced(self.paragraph, candidates, room, len(ends), running=True))
             even = justified(self.paragraph, lines, self._em(trial))
             if even is not None and self._fits_exactly(even, trial):
-                if trial < size:
-                    self.steps.append(f"even word spaces ask for {trial:g} px")
-                return trial, even
+                found = found or (trial, even)
+                if not _alone(self.paragraph, even[-1].start, even[-1].stop):
+                    found = trial, even
+                    break
             trial = _quantised(trial - QUANTUM)
-        self.steps.append(f"not justified: word spaces would be wider than {LOOSEST:g} times their own")
-        return None
+        if found is None:
+            self.steps.append(f"not justified: word spaces would be wider than {LOOSEST:g} times their own")
+        elif found[0] < size:
+            self.steps.append(f"even word spaces ask for {found[0]:g} px")
+        return found
 
     def _choose_size(self) -> tuple[float | None, Sequence[Break]]:
         largest = self._bisect(self.every)
@@ -332,13 +338,15 @@ def _balanced(
                 if last > first + 1 and marks[last - 1].penalty <= AFTER_SENTENCE and headline and count > 1:
                     inside += _SENTENCE_INSIDE
                 length = paragraph.width(marks[first].index, place.index)
-                if length > width - _ROOM and last > first + 1:
+                spaces = paragraph.text.count(" ", marks[first].index, place.index) if running else 0
+                if length > width - _ROOM + spaces * _SPACE_GIVES and last > first + 1:
                     break
-                total = (
-                    cost
-                    + inside
-                    + _cost(paragraph, marks[first].index, place, length, width, share, headline, number == count)
-                )
+                at_end = number == count
+                if running and not at_end and not place.mandatory:
+                    own = _SLACK_OF_JUSTIFIED * abs(1 - length / width) ** 3 + max(place.penalty, 0.0)
+                else:
+                    own = _cost(paragraph, marks[first].index, place, length, width, share, headline, at_end)
+                total = cost + inside + own
                 if (number == count) == (last == final) and (last not in following or total < following[last][0]):
                     following[last] = (total, [*ends, place.index])
                 if place.mandatory:
@@ -347,6 +355,11 @@ def _balanced(
     if final not in layer:
         raise AssertionError(f"greedy found {count} lines that balancing cannot make")
     return layer[final][1]
+
+
+def _alone(paragraph: Paragraph, start: int, stop: int) -> bool:
+    """Say whether a last line is a single word of a text that parts its words with spaces."""
+    return start > 0 and paragraph.text[start - 1] == " " and " " not in paragraph.text[start:stop].strip()
 
 
 def _cost(
@@ -364,6 +377,6 @@ def _cost(
     if headline:
         return ((target - length) / width) ** 2 + place.penalty + orphan
     if last or place.mandatory:
-        alone = start > 0 and " " in paragraph.text and " " not in visible.strip() and paragraph.text[start - 1] == " "
-        return orphan + (_WIDOW if alone else 0.0) + max(0.25 - length / width, 0.0) ** 2
+        widow = _WIDOW if _alone(paragraph, start, place.index) else 0.0
+        return orphan + widow + max(0.25 - length / width, 0.0) ** 2
     return ((width - length) / width) ** 2 + place.penalty + orphan

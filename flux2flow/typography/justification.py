@@ -14,8 +14,8 @@ FEWEST_LINES = 3
 """A text of fewer lines is not justified."""
 SHORTEST_LINE = 25
 """Characters a line on average: below it a text is a headline, or a column too narrow for even word spaces."""
-LOOSEST = 1.6
-"""A word space may grow to so many times its own width. Text that would need more is left ragged as a whole."""
+LOOSEST, TIGHTEST = 1.8, 0.82
+"""A word space may become so many times its own width. Text that would need more is left ragged as a whole."""
 _GAP_BETWEEN_IDEOGRAPHS = 0.12  # em, at most
 _SPACES = " \u00a0"
 
@@ -39,14 +39,14 @@ def _filled(paragraph: Paragraph, line: ShapedLine, width: float) -> ShapedLine 
     glyphs = [glyph for run in line.runs for glyph in run.glyphs]
     spaces = {number for number, glyph in enumerate(glyphs) if paragraph.text[glyph.cluster] in _SPACES}
     natural = sum(glyphs[number].advance for number in spaces)
-    if spaces and missing <= (LOOSEST - 1) * natural:
+    if spaces and (TIGHTEST - 1) * natural <= missing <= (LOOSEST - 1) * natural:
         return _grown(line, spaces, missing)
     gaps = {
         number
         for number, glyph in enumerate(glyphs[:-1])
         if glyphs[number + 1].cluster != glyph.cluster and _ideographic(paragraph.text[glyph.cluster])
     }
-    if gaps and missing <= _GAP_BETWEEN_IDEOGRAPHS * len(gaps):
+    if gaps and 0 <= missing <= _GAP_BETWEEN_IDEOGRAPHS * len(gaps):
         return _grown(line, gaps, missing)
     return None
 

@@ -29,7 +29,7 @@ def width_of(text: str, size: float, **changes: object) -> float:
 
 @pytest.fixture(scope="module")
 def tight() -> float:
-    """A width that the long text misses by two per cent at 20 px."""
+    """Give a width that the long text misses by two per cent at 20 px."""
     return width_of(LONG, 20) * 0.98
 
 
@@ -38,7 +38,8 @@ def test_tracking_alone_keeps_the_size(tight: float) -> None:
     rule = FitRule(1, 10, 20)
     loose, squeezed = fitted(LONG, tight, rule), fitted(LONG, tight, replace(rule, tracking=-0.03))
     assert (loose.fit.size < 20, loose.fit.tracking) == (True, 0)
-    assert squeezed.fit.size == 20 and not squeezed.fit.overflow
+    assert squeezed.fit.size == 20
+    assert not squeezed.fit.overflow
     assert -0.03 <= squeezed.fit.tracking < 0
     assert f"tracking {squeezed.fit.tracking:+g} em" in squeezed.fit.steps[0]
 
@@ -64,7 +65,8 @@ def test_joined_scripts_are_never_tracked() -> None:
         width = width_of(words, 20, locale="ar") * 0.98
         plain = fitted(words, width, FitRule(1, 10, 20), locale="ar")
         bounded = fitted(words, width, FitRule(1, 10, 20, tracking=-0.05), locale="ar")
-        assert bounded == plain and plain.fit.size < 20
+        assert bounded == plain
+        assert plain.fit.size < 20
     latin = width_of("Aurora by night", 20, locale="ar") * 0.98  # control: the same bound works on Latin
     assert fitted("Aurora by night", latin, FitRule(1, 10, 20, tracking=-0.05), locale="ar").fit.tracking < 0
 
@@ -76,7 +78,9 @@ def test_the_width_axis_alone_keeps_the_size() -> None:
     rule = FitRule(1, 10, 20)
     narrowed = fitted(words, width, replace(rule, width=75), locale="ar")
     assert fitted(words, width, rule, locale="ar").fit.size < 20
-    assert narrowed.fit.size == 20 and narrowed.fit.width_axis is not None and 75 <= narrowed.fit.width_axis < 100
+    assert narrowed.fit.size == 20
+    assert narrowed.fit.width_axis is not None
+    assert 75 <= narrowed.fit.width_axis < 100
     assert dict(narrowed.lines[0].runs[0].font.location)["wdth"] == narrowed.fit.width_axis
     assert f"width axis {narrowed.fit.width_axis:g}" in narrowed.fit.steps[0]
     bounded = fitted(words, width, replace(rule, width=narrowed.fit.width_axis + 2), locale="ar")
@@ -86,7 +90,8 @@ def test_the_width_axis_alone_keeps_the_size() -> None:
 def test_a_font_without_the_axis_is_not_narrowed(tight: float) -> None:
     """Inter has no width axis: the bound is void, and size gives way."""
     text = fitted(LONG, tight, FitRule(1, 10, 20, width=75))
-    assert text.fit.width_axis is None and text.fit.size < 20
+    assert text.fit.width_axis is None
+    assert text.fit.size < 20
 
 
 def test_tracking_comes_before_the_width_axis() -> None:
@@ -96,7 +101,9 @@ def test_tracking_comes_before_the_width_axis() -> None:
     first = fitted(LONG, natural * 0.985, rule, type=type)
     both = fitted(LONG, natural * 0.92, rule, type=type)
     assert (first.fit.width_axis, first.fit.tracking < 0) == (None, True)
-    assert both.fit.tracking == -0.02 and both.fit.width_axis is not None and not both.fit.overflow
+    assert both.fit.tracking == -0.02
+    assert both.fit.width_axis is not None
+    assert not both.fit.overflow
     assert "tracking -0.02 em, width axis" in both.fit.steps[0]
 
 
@@ -122,13 +129,14 @@ def test_shorter_copy_alone_fits() -> None:
 
 
 def test_size_falls_to_the_floor_before_copy_shortens() -> None:
-    """Without a preferred size the long copy is kept as long as it fits at all; with one, the short copy comes first."""
+    """Without a preferred size the long copy is kept while it fits at all; with one, the short copy comes first."""
     width, rule = width_of(LONG, 12) + 1, FitRule(1, 12, 40)
     copies = (ShorterCopy(SHORT),)
     kept = fitted(LONG, width, rule, alternatives=copies)
     shortened = fitted(LONG, width, replace(rule, prefer=18), alternatives=copies)
     assert (kept.text, kept.fit.at_floor) == (LONG, True)
-    assert shortened.text == SHORT and shortened.fit.size >= 18
+    assert shortened.text == SHORT
+    assert shortened.fit.size >= 18
 
 
 def test_a_preferred_size_that_no_copy_reaches_takes_the_longest_that_fits() -> None:
@@ -150,7 +158,8 @@ def test_what_no_rung_saves_overflows_with_everything_tried() -> None:
     rule = FitRule(1, 16, 40, tracking=-0.03)
     text = fitted(LONG, 40, rule, alternatives=(ShorterCopy(SHORT), ShorterCopy(SHORTEST)))
     assert (text.text, text.fit.overflow, text.fit.size, text.fit.at_floor) == (SHORTEST, True, 16, True)
-    assert text.fit.tracking == -0.03 and text.fit.copy_step == 2
+    assert text.fit.tracking == -0.03
+    assert text.fit.copy_step == 2
 
 
 def test_shorter_copy_keeps_its_spans() -> None:
