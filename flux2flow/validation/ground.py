@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ RING = 3
 
 WORST = 0.10
 """Of a ring's pixels: the worst tenth counts, not the average, which a half-dark ring would flatter."""
+
+PERCENTILE = 0.05
+"""Of a text's glyphs: the level is decided there, so that one glyph on one bright speck fails no picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +40,100 @@ class GlyphContrast:
         return self.ratio / self.needed
 
 
+@dataclass(frozen=True, slots=True)
+class GlyphGround:
+    """One glyph and what lies around it: `ring` is (pixels, 3) bytes, `inside` the (pixels, 3) of its ink's box."""
+
+    character: str
+    box: Box
+    color: Color
+    size: float
+    weight: int
+    ring: NDArray[Any]
+    inside: NDArray[Any]
+
+    @property
+    def large(self) -> bool:
+        """Whether WCAG calls it large type, as delivered."""
+        return self.size >= 24 or (self.size >= 18.66 and self.weight >= 700)
+
+    @property
+    def needed(self) -> float:
+        """The ratio that WCAG asks for."""
+        return 3.0 if self.large else 4.5
+
+    @property
+    def median(self) -> NDArray[Any]:
+        """The ring's median colour."""
+        return np.asarray(np.median(self.ring, axis=0))
+
+    def fill(self, color: Color | None = None) -> NDArray[Any]:
+        """Give the colour its ink has on this ground, or would have in another colour."""
+        own = self.color if color is None else color
+        return np.asarray(self.median + (np.array([own.red, own.green, own.blue]) - self.median) * (own.alpha / 255))
+
+    def ratio(self, color: Color | None = None, ring: NDArray[Any] | None = None) -> float:
+        """Give its contrast with the worst tenth of its ring; in another colour, or on another ring, where given."""
+        light = luminance(self.ring if ring is None else ring)
+        own = Color(*(round(float(channel)) for channel in self.fill(color))).luminance
+        ratios = (np.maximum(light, own) + 0.05) / (np.minimum(light, own) + 0.05)
+        return float(np.quantile(ratios, WORST, method="lower"))
+
+
 def measure(layout: Layout, decoded: Canvas) -> Iterator[tuple[PlacedText, list[GlyphContrast]]]:
     """Measure every text of a layout on the decoded file."""
+    for text, glyphs in grounds(layout, decoded):
+        yield text, [_contrast(glyph) for glyph in glyphs]
+
+
+def grounds(layout: Layout, decoded: Canvas) -> Iterator[tuple[PlacedText, list[GlyphGround]]]:
+    """Cut the ground of every glyph out of the decoded file."""
+    pixels = pixels_of(decoded)
+    ink = ink_mask(layout, decoded)
+    for text in layout.texts():
+        yield text, list(_grounds(text, pixels, ink))
+
+
+def pixels_of(decoded: Canvas) -> NDArray[Any]:
+    """See a canvas as (height, width, 3) bytes."""
     size = decoded.size
-    pixels = np.frombuffer(decoded.pixels, np.uint8).reshape(size.height, size.width, 3)
-    ink = np.zeros((size.height, size.width), dtype=bool)
+    return np.frombuffer(decoded.pixels, np.uint8).reshape(size.height, size.width, 3)
+
+
+def ink_mask(layout: Layout, decoded: Canvas) -> NDArray[Any]:
+    """Mark every pixel that a glyph's box, grown by antialiasing, takes: (height, width) of truth."""
+    ink = np.zeros((decoded.size.height, decoded.size.width), dtype=bool)
     for text in layout.texts():
         for _, _, box in _glyphs(text):
-            ink[_window(box, 1, ink)] = True
-    for text in layout.texts():
-        yield text, list(_measure(text, pixels, ink))
+            ink[window(box, 1, ink)] = True
+    return ink
 
 
-def _measure(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> Iterator[GlyphContrast]:
-    """Measure a text's glyphs; one whose ring is wholly other ink, or off the canvas, has no ground of its own."""
+def decisive(values: Sequence[float]) -> float:
+    """Give the 5th percentile of some glyphs' values: one glyph on one bright speck decides nothing."""
+    ordered = sorted(values)
+    return ordered[int(PERCENTILE * (len(ordered) - 1))]
+
+
+def _contrast(glyph: GlyphGround) -> GlyphContrast:
+    fill = glyph.fill()
+    inside = glyph.inside.astype(np.int32)
+    inked = bool((np.abs(inside - fill).sum(axis=1) < np.abs(inside - glyph.median).sum(axis=1)).any())
+    return GlyphContrast(glyph.character, glyph.box, glyph.ratio(), glyph.needed, inked)
+
+
+def _grounds(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> Iterator[GlyphGround]:
+    """Cut out a text's glyphs; one whose ring is wholly other ink, or off the canvas, has no ground of its own."""
     for run, character, box in _glyphs(text):
-        window = _window(box, RING, ink)
-        ring = pixels[window][~ink[window]]
+        around = window(box, RING, ink)
+        ring = pixels[around][~ink[around]]
         if not len(ring) or "emoji" in run.font.font.family.lower():
             continue
-        ground = np.median(ring, axis=0)
-        fill = ground + (np.array([run.color.red, run.color.green, run.color.blue]) - ground) * (run.color.alpha / 255)
-        light, own = _luminance(ring), Color(*(round(float(channel)) for channel in fill)).luminance
-        ratios = (np.maximum(light, own) + 0.05) / (np.minimum(light, own) + 0.05)
-        inside = pixels[_window(box, 0, ink)].reshape(-1, 3).astype(np.int32)
-        inked = bool((np.abs(inside - fill).sum(axis=1) < np.abs(inside - ground).sum(axis=1)).any())
-        large = run.size >= 24 or (run.size >= 18.66 and text.weight >= 700)
-        ratio = float(np.quantile(ratios, WORST, method="lower"))
-        yield GlyphContrast(character, box, ratio, 3.0 if large else 4.5, inked)
+        inside = pixels[window(box, 0, ink)].reshape(-1, 3)
+        yield GlyphGround(character, box, run.color, run.size, text.weight, ring, inside)
 
 
-def _luminance(colors: NDArray[Any]) -> NDArray[Any]:
+def luminance(colors: NDArray[Any]) -> NDArray[Any]:
     """Compute relative luminance by WCAG 2.2: (…, 3) bytes → (…) from 0 to 1."""
     channels = colors.astype(np.float64) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
@@ -81,7 +147,7 @@ def _glyphs(text: PlacedText) -> Iterator[tuple[GlyphRun, str, Box]]:
                 yield run, text.text[glyph.cluster], glyph.ink
 
 
-def _window(box: Box, margin: int, mask: NDArray[Any]) -> tuple[slice, slice]:
+def window(box: Box, margin: int, mask: NDArray[Any]) -> tuple[slice, slice]:
     """Cut the pixels of a box, grown by a margin, to the canvas."""
     height, width = mask.shape
     top, bottom = math.floor(box.y) - margin, math.ceil(box.bottom) + margin

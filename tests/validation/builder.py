@@ -26,9 +26,11 @@ from flux2flow.domain.layout import (
 )
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import FitRule, Gradient, Layer, PlateLayer, Scene, TextLayer, Type
-from flux2flow.interfaces import CheckSubject
+from flux2flow.domain.standards import Standards
+from flux2flow.interfaces import CheckSubject, FileSource
 
 SIZE = PixelSize(300, 250)
+STANDARDS = Standards()
 BLACK, WHITE, GREY = Color(0, 0, 0), Color(255, 255, 255), Color(130, 130, 130)
 
 
@@ -36,8 +38,8 @@ def font(family: str = "Inter") -> FontInstance:
     return FontInstance(FontFile(family, FileRef("library", f"fonts/{family}.ttf", "0" * 64)))
 
 
-def picture(*, alpha: bool = False) -> PictureFile:
-    return PictureFile(FileRef("library", "picture.png", "1" * 64), 100, 100, "png", alpha)
+def picture(*, alpha: bool = False, width: int = 100, height: int = 100) -> PictureFile:
+    return PictureFile(FileRef("library", "picture.png", "1" * 64), width, height, "png", alpha)
 
 
 def run_of(
@@ -92,11 +94,48 @@ def text(
     return PlacedText(id, characters, box, ink, line, fit, x_height, weight, max_chars)
 
 
+def column(
+    *lines: str,
+    id: str = "body",
+    size: float = 20,
+    leading: float = 1.2,
+    x: float = 20,
+    baseline: float = 60,
+    joiner: str = " ",
+    color: Color = BLACK,
+    weight: int = 400,
+    rightward: bool = True,
+) -> PlacedText:
+    """Build a text of several lines as `run_of` sets them; each line but the last ends in `joiner`."""
+    whole = joiner.join(lines)
+    placed, start = [], 0
+    for number, line in enumerate(lines):
+        y = baseline + number * leading * size
+        run = run_of(line, x=x, baseline=y, size=size, start=start, color=color)
+        if not rightward:
+            run = replace(run, glyphs=tuple(_turned(glyph, x + len(line) * size * 0.8 + x) for glyph in run.glyphs))
+        box = Box(x, y - size, len(line) * size * 0.8, size * 1.2)
+        placed.append(PlacedLine(line + (joiner if number + 1 < len(lines) else ""), start, box, (run,)))
+        start += len(line) + len(joiner)
+    inks = [glyph.ink for line in placed for run in line.runs for glyph in run.glyphs if glyph.ink is not None]
+    ink = inks[0]
+    for other in inks[1:]:
+        ink = ink.union(other)
+    fit = FitReport(size, 12, len(lines), 9, (), False, False)
+    return PlacedText(id, whole, ink.grown(4), ink, tuple(placed), fit, size * 0.5, weight)
+
+
+def _turned(glyph: Glyph, width: float) -> Glyph:
+    ink = glyph.ink.mirrored(width) if glyph.ink is not None else None
+    return replace(glyph, x=width - glyph.x, ink=ink)
+
+
 LOGO, NO_MARGIN = Box(200, 200, 60, 20), SafeArea()
 
 
 def logo(box: Box = LOGO, *, clear: float = 5, min_width: float = 24, id: str = "logo") -> PlacedLogo:
-    return PlacedLogo(id, "primary", picture(alpha=True), box, box.grown(clear), min_width)
+    drawn = picture(alpha=True, width=round(box.width * 10), height=round(box.height * 10))
+    return PlacedLogo(id, "primary", drawn, box, box.grown(clear), min_width)
 
 
 def shape(id: str, box: Box, *, to: Color | None = None) -> PlacedShape:
@@ -108,7 +147,7 @@ def placed_picture(box: Box, *, alpha: bool) -> PlacedPicture:
 
 
 def text_layer(id: str = "headline", words: str = "Calm light", families: tuple[str, ...] = ("Inter",)) -> TextLayer:
-    style = Type("display", families, 400, 0, 1.1, BLACK)
+    style = Type("display" if id == "headline" else "body", families, 400, 0, 1.1, BLACK)
     return TextLayer(id, words, style, Box(10, 10, 280, 100), "start", "top", FitRule(2, 12, 60))
 
 
@@ -157,6 +196,9 @@ def subject(
     ground: Color = WHITE,
     locale: str = "en",
     forbidden_words: tuple[str, ...] = (),
+    standards: Standards = STANDARDS,
+    files: FileSource | None = None,
+    unbroken: tuple[str, ...] = (),
 ) -> CheckSubject:
     """Build a subject whose decoded file is the layout painted on `ground`, unless another canvas is given."""
     form = format or format_of()
@@ -165,11 +207,11 @@ def subject(
     base = PlateLayer("plate", "plate-1", plate.crop, False)
     scene = Scene(
         "hero-en", "hero", "banner/product-hero", form.id, "square", locale, "ltr", "row-1", (), form.size,
-        form.safe_area.insets, (base, *(layers or [text_layer(t.id, t.text) for t in layout.texts()])),
+        form.safe_area.insets, (base, *(layers or [text_layer(t.id, t.text) for t in layout.texts()])), unbroken,
     )  # fmt: skip
     canvas = decoded or painted(layout, ground, size=form.size)
     encoded = None if data is None else EncodedFile("png", data, None)
-    return CheckSubject(scene, layout, form, forbidden_words, encoded, canvas)
+    return CheckSubject(scene, layout, form, forbidden_words, encoded, canvas, standards, files)
 
 
 def unpainted(checked: CheckSubject) -> CheckSubject:

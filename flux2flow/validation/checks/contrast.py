@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.interfaces import CheckSubject
 
-PERCENTILE = 0.05
-"""Of a text's glyphs: the level is decided there, so that one glyph on one bright speck fails no picture."""
-
 LADDER = (
     "Move the text to a quieter place, take another colour pair of the kit, put a scrim under it, or repaint the plate."
 )
@@ -20,6 +17,7 @@ LADDER = (
 
 class _Contrast:
     id = "contrast"
+    aliases = ("T06", "T07")
     title = "Contrast on real pixels"
     rationale = (
         "WCAG 2.2 asks for 4.5:1, or 3:1 for large type (24 px, or 18.66 px bold, as delivered), against what really "
@@ -35,7 +33,7 @@ class _Contrast:
         """At most one finding per text."""
         if subject.decoded is None:
             return
-        from flux2flow.validation.ground import measure  # not at start-up: only this check needs numpy
+        from flux2flow.validation.ground import PERCENTILE, measure  # not at start-up: only this check needs numpy
 
         for text, measured in measure(subject.layout, subject.decoded):
             glyphs = sorted(measured, key=lambda glyph: glyph.margin)

@@ -1,8 +1,7 @@
-"""Set text, Format and the kit's word list → copy that is too long for its slot or platform, or holds a barred word."""
+"""Set text and Format → copy that is too long for its slot or platform."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -16,11 +15,12 @@ HEADLINE = "headline"
 
 class _CopyLimits:
     id = "copy-limits"
+    aliases = ("T21",)
     title = "Copy limits"
     rationale = (
         "Platforms and slots limit characters, and count a double-width one (kanji, kana, hangul, full-width forms) "
         "twice; marks that stand on another character count nothing. The platform's headline limit holds for the layer "
-        "named ‘headline’. The brand's forbidden words are copy limits too, and are matched as whole words. T21, T17."
+        "named ‘headline’. T21."
     )
     level: Level = "fail"
     needs_pixels = False
@@ -33,10 +33,6 @@ class _CopyLimits:
                 if width > limit:
                     message = f"‘{text.text[:48]}’ is {width} characters wide; {whose} allows {limit}"
                     yield self._finding(subject, text, message, str(width), str(limit), "Shorten it.")
-            for word in subject.forbidden_words:
-                if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text.text, re.IGNORECASE):
-                    message = f"‘{word}’ stands on the brand's list of forbidden words"
-                    yield self._finding(subject, text, message, word, "", "Say it in other words.")
 
     def _finding(
         self, subject: CheckSubject, text: PlacedText, message: str, measured: str, limit: str, remedy: str

@@ -14,6 +14,7 @@ from flux2flow.interfaces import CheckSubject
 
 class _FallbackUsed:
     id = "fallback-used"
+    aliases = ("T02",)
     title = "Fallback font"
     rationale = (
         "A character set in another face than its neighbours looks like a mistake. The rule: a family the style does "

@@ -10,6 +10,7 @@ from flux2flow.interfaces import CheckSubject
 
 class _FitFloor:
     id = "fit-floor"
+    aliases = ("T04",)
     title = "Fit floor"
     rationale = (
         "Text at the floor of its fit still stands in its box, but it is as small as the designer would bear, and the "

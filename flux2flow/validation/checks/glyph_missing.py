@@ -14,6 +14,7 @@ NOTDEF = 0
 
 class _GlyphMissing:
     id = "glyph-missing"
+    aliases = ("T01",)
     title = "Missing glyph"
     rationale = (
         "A missing glyph is drawn as an empty box. It is looked for after shaping, where the font has really been "

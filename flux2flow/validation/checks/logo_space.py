@@ -15,6 +15,7 @@ ROUNDING = 0.5
 
 class _LogoSpace:
     id = "logo-space"
+    aliases = ("T22",)
     title = "Logo clear space"
     rationale = (
         "Brand books state two rules that must hold everywhere: a smallest width, and a margin that stays free. Every "
@@ -44,9 +45,10 @@ class _LogoSpace:
                 )  # fmt: skip
 
     def _finding(
-        self, subject: CheckSubject, logo: PlacedLogo, box: Box, level: Level, message: str, *rest: str
-    ) -> Finding:
-        return Finding(self.id, level, message, subject.scene.id, logo.id, box, *rest)
+        self, subject: CheckSubject, logo: PlacedLogo, box: Box, level: Level, message: str, measured: str,
+        limit: str, remedy: str,
+    ) -> Finding:  # fmt: skip
+        return Finding(self.id, level, message, subject.scene.id, logo.id, box, measured, limit, remedy)
 
 
 def _inks(layout: Layout, logo: PlacedLogo) -> Iterator[tuple[str, Box, Level]]:

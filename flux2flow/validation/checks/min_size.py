@@ -14,6 +14,7 @@ ROUNDING = 0.01
 
 class _MinSize:
     id = "min-size"
+    aliases = ("T05",)
     title = "Minimum size"
     rationale = (
         "What counts is the delivered pixel, and the x-height more than the nominal size: two fonts at 12 px differ "

@@ -19,6 +19,7 @@ LOST = 0.50
 
 class _OcrReadback:
     id = "ocr-readback"
+    aliases = ("T19",)
     title = "Copy read back"
     rationale = (
         "What a reader finds in the decoded file must be what was to be set. Each line is read in the box where it was "

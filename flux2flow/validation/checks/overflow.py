@@ -13,6 +13,7 @@ OVERHANG = 0.25
 
 class _Overflow:
     id = "overflow"
+    aliases = ("T03",)
     title = "Overflow"
     rationale = (
         "Text that runs out of its box collides with what stands next to it, or is cut off. Typography shrinks and "

@@ -25,6 +25,7 @@ _NONE = re.compile(r"\bNone\b(?! (of|but|are|is|can|will|so|the|other)\b)")
 
 class _PlaceholderLeak:
     id = "placeholder-leak"
+    aliases = ("T18",)
     title = "Placeholder leak"
     rationale = (
         "Half-filled templates have gone out to millions of people: braces, lorem ipsum, ‘undefined’, a bare link, or "

@@ -15,6 +15,7 @@ ROUNDING = 0.5
 
 class _SafeArea:
     id = "safe-area"
+    aliases = ("T22",)
     title = "Safe area"
     rationale = (
         "A story's top and bottom carry the platform's own controls, and some placements are cropped at the edges. "

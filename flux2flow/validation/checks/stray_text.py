@@ -18,6 +18,7 @@ _UNPAID = frozenset({"web", "email"})
 
 class _StrayText:
     id = "stray-text"
+    aliases = ("T20",)
     title = "Words in the plate"
     rationale = (
         "A plate holds no words: they are set on it. Image models write some nonetheless, often in letters that are "
