@@ -1,7 +1,8 @@
 """Text → where its lines may break, and how good each break would be.
 
-UAX #14 (uniseg's tables), then what it leaves to typesetters: kinsoku, brand names, numbers with their units, Korean by
-words, and for Japanese a liking for phrase ends. Thai and its kin break at spaces only: there is no dictionary here.
+UAX #14 (uniseg's tables; Thai and its kin by ICU's dictionaries where installed), then what it leaves to typesetters:
+kinsoku, brand names, no-break rules, Korean by words, Japanese and Chinese by a liking for phrases, no widows. Knows
+nothing about widths.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from functools import lru_cache
 
 from uniseg.linebreak import line_break_breakables
 
+from flux2flow.typography import dictionaries, no_break, phrases
 from flux2flow.typography.casing import names_in
+from flux2flow.typography.no_break_table import CURRENCY_CODES, CURRENCY_SIGNS
 
 SEVERE = 0.3
 """From this penalty on a break parts what belongs together: it is taken only where the text would be far too small."""
@@ -32,62 +35,116 @@ OPENING = frozenset("（〔［｛〈《「『【〘〖〝｟([{｢")
 NOT_AT_END = OPENING | frozenset("￥＄￡＃＠¥$£€#@")
 INSEPARABLE = frozenset("…‥―—")
 
-_UNITS = (
-    r"(?:%|‰|°|℃|[€$£¥]|[kKmMcµnGTh]?(?:m|g|l|L|W|Wh|V|A|Hz|B|b|px|s|J|Pa|t)\b"
-    r"|(?:cm|mm|km|kg|lm|dB|h|min|ha|EUR|USD|CHF)\b)"
+SOFT_HYPHEN = "\u00ad"
+HYPHENS_IN_A_ROW = 2
+"""So many lines at most end with a hyphen one after another (Chicago, Duden, Imprimerie nationale)."""
+HYPHENATED = 0.1
+"""The penalty of a break that shows a hyphen."""
+
+_CHINESE_PARTICLES = frozenset("的地得了着過过吗嗎呢吧啊呀")
+_WIDOWS = {"character": 0.5, "price": 0.2, "syllable": 0.3, "word": 0.15}
+_SHORT_WORD = 5  # letters: fewer are a widow alone on a last line
+_PRICE = re.compile(
+    rf"[{CURRENCY_SIGNS}]?(?:(?:{CURRENCY_CODES})\s)?[\d.,\s\u2019]+[^\W\d_]{{0,4}}\.?[{CURRENCY_SIGNS}%]?[*!.]*"
 )
-_UNIT = re.compile(rf"(?<=\d)[ \u2009](?={_UNITS})")
-_SIGN_BEFORE = re.compile(r"(?<=[€$£¥§№#])[ \u2009](?=\d)")
-_THOUSANDS = re.compile(r"(?<=\d)[ \u2009](?=\d{3}(?!\d))")
-_ORDINAL = re.compile(r"(?<!\d)\d{1,2}\. (?=[^\W\d_])")
-_WITH_ORDINALS = frozenset({"cs", "da", "de", "fi", "hr", "hu", "nb", "nn", "no", "sk", "sl"})
-_PARTICLES = "をはがにでとのもへや"
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where a line may end: the index of the next line's first character; `penalty` 0 is a good one."""
+    """A place where a line may end: the index of the next line's first character; `penalty` 0 is a good one.
+
+    `hyphen` says that a hyphen will show at the line's end.
+    """
 
     index: int
     penalty: float
     mandatory: bool = False
+    hyphen: bool = False
 
 
 @lru_cache(maxsize=1024)
 def breaks(text: str, language: str, unbroken: tuple[str, ...] = ()) -> tuple[Break, ...]:
     """List the permitted breaks of a text, its end included, in order."""
-    primary = language.split("-")[0].lower()
-    forbidden = _inside_names(text, unbroken) | _inside_quantities(text, primary)
-    result = []
     allowed = list(line_break_breakables(text))
+    starts = dictionaries.word_starts(text, language)
+    hindered = _Hindrances(text, language, unbroken)
+    result = []
     for index in range(1, len(text)):
         if text[index - 1] == "\n":
             result.append(Break(index, 0.0, mandatory=True))
-        elif allowed[index] and index not in forbidden and _permitted(text, index):
-            result.append(Break(index, _penalty(text, index, primary)))
+        elif (allowed[index] or index in starts) and not hindered.by(index):
+            hyphen = text[index - 1] == SOFT_HYPHEN
+            result.append(Break(index, _penalty(text, index, language), hyphen=hyphen))
     result.append(Break(len(text), 0.0, mandatory=True))
     return tuple(result)
+
+
+def hindrance(text: str, index: int, language: str, unbroken: tuple[str, ...] = ()) -> str:
+    """Name the rule of ours that forbids a break which UAX #14 would allow; empty where none does.
+
+    The names: brand-name, no-break, kinsoku-start, kinsoku-end, inseparable, hangul-word.
+    """
+    return _Hindrances(text, language, unbroken).by(index)
+
+
+def widow(text: str, start: int, stop: int) -> str:
+    """Say in what way a last line is too short to stand alone: character, price, syllable, word; empty where it is not.
+
+    A character is one of kanji, kana or hangul; a syllable a word of one or two letters; a price stands for any figure
+    with its unit. A paragraph's only line is no widow.
+    """
+    visible = text[start:stop].strip()
+    if not text[:start].strip() or not visible:
+        return ""
+    letters = [character for character in visible if unicodedata.category(character)[0] in "LN"]
+    if any(_kind(character) in ("kanji", "hiragana", "katakana", "hangul") for character in letters):
+        return "character" if len(letters) <= 1 else ""
+    if any(character.isdecimal() for character in visible) and _PRICE.fullmatch(visible):
+        return "price"
+    if re.search(r"\s", visible):
+        return ""
+    return "syllable" if len(letters) <= 2 else "word" if len(letters) < _SHORT_WORD else ""
+
+
+def widow_penalty(text: str, start: int, stop: int) -> float:
+    """Give the penalty of a last line `text[start:stop]`; 0 where it is long enough."""
+    return _WIDOWS.get(widow(text, start, stop), 0.0)
+
+
+class _Hindrances:
+    """What of ours forbids breaks in one text."""
+
+    def __init__(self, text: str, language: str, unbroken: tuple[str, ...]) -> None:
+        self.text = text
+        self.inside_names = _inside_names(text, unbroken)
+        self.held = no_break.held(text, language)
+
+    def by(self, index: int) -> str:
+        if index in self.inside_names:
+            return "brand-name"
+        return "no-break" if index in self.held else _kinsoku(self.text, index)
 
 
 def _inside_names(text: str, names: Iterable[str]) -> set[int]:
     return {index for start, stop in names_in(text, names) for index in range(start + 1, stop)}
 
 
-def _inside_quantities(text: str, language: str) -> set[int]:
-    """Find the spaces inside 5 kg, € 49, 12 000 and, where ordinals carry a full stop, 24. Dezember."""
-    patterns = [_UNIT, _SIGN_BEFORE, _THOUSANDS, *([_ORDINAL] if language in _WITH_ORDINALS else [])]
-    return {match.end() for pattern in patterns for match in pattern.finditer(text)}
+def _primary(language: str) -> str:
+    return language.replace("_", "-").split("-")[0].lower()
 
 
-def _permitted(text: str, index: int) -> bool:
+def _kinsoku(text: str, index: int) -> str:
     """Apply kinsoku, and Korean's rule that words stay whole; spaces before the break are looked through."""
     after = text[index]
     before = text[:index].rstrip(" \u3000")[-1:] or " "
-    if after in NOT_AT_START or before in OPENING or text[index - 1] in NOT_AT_END:
-        return False
+    if after in NOT_AT_START:
+        return "kinsoku-start"
+    if before in OPENING or text[index - 1] in NOT_AT_END:
+        return "kinsoku-end"
     if before in INSEPARABLE and after == before:
-        return False
-    return not (_kind(text[index - 1]) == "hangul" and _kind(after) in ("hangul", "latin", "digit"))
+        return "inseparable"
+    parted = _kind(text[index - 1]) == "hangul" and _kind(after) in ("hangul", "latin", "digit")
+    return "hangul-word" if parted else ""
 
 
 @lru_cache(maxsize=8192)
@@ -112,16 +169,19 @@ def _penalty(text: str, index: int, language: str) -> float:
     before, after = text[index - 1], text[index]
     kinds = _kind(before), _kind(after)
     if kinds[0] == "space":
-        return _penalty_at_space(text, index)
-    if before == "\u00ad":
-        return 0.1
+        return no_break.AVOIDED if index in no_break.avoided(text, language) else _penalty_at_space(text, index)
+    if before == SOFT_HYPHEN:
+        return HYPHENATED
     if before in "-‐/" or before == "\u200b":
         return 0.05
     if "kanji" not in kinds and "hiragana" not in kinds and "katakana" not in kinds:
         return 0.0 if kinds[0] == "mark" else 0.05
-    if language == "ja":
+    primary = _primary(language)
+    if primary == "ja":
         return _penalty_in_japanese(text, index, *kinds)
-    return 0.0 if "mark" in kinds else 0.05
+    if "mark" in kinds:
+        return 0.0
+    return _penalty_in_chinese(text, index, language) if primary in ("zh", "yue") else 0.05
 
 
 def _penalty_at_space(text: str, index: int) -> float:
@@ -134,19 +194,29 @@ def _penalty_at_space(text: str, index: int) -> float:
 
 
 def _penalty_in_japanese(text: str, index: int, before: str, after: str) -> float:
-    """Guess phrase ends (文節) from the change of script; a stand-in for a dictionary, and a good one in headlines."""
+    """Like breaks between phrases (文節), bear them between a compound's words, and avoid them elsewhere."""
     if before == "mark" or after == "mark":
         return 0.05 if text[index - 1] == "・" else AFTER_SENTENCE if text[index - 1] in "。！？" else -0.06
-    if before == "hiragana" and after != "hiragana":
-        if text[index - 1] in "おご" and (index < 2 or _kind(text[index - 2]) != "hiragana"):
-            return 0.4  # an honorific and its noun
-        return 0.01 if text[index - 1] in "をはがにでとへも" else 0.05
-    if before == "hiragana":
-        if text[index - 1] == "を":
-            return 0.02
-        return 0.2 if text[index - 1] in _PARTICLES else 0.35
-    if after == "hiragana":
-        return 0.4  # endings and particles stay with their word
-    if before == after:
-        return 0.6 if before == "katakana" else 0.35
-    return 0.4 if before == "digit" else 0.12
+    parts = phrases.japanese(text)
+    if index not in parts.words:
+        return 0.6 if before == after == "katakana" else 0.5
+    particle = before == "hiragana" and after != "hiragana" and text[index - 1] in "をはがにでとへも"
+    if particle and not _honorific(text, index):
+        return 0.01
+    if index in parts.phrases:
+        return 0.02
+    if before == "hiragana" and after != "hiragana":  # の, な and verbs' endings, where the model saw no phrase's end
+        return 0.4 if _honorific(text, index) else 0.05
+    return 0.2 if "hiragana" not in (before, after) and before != after else 0.35
+
+
+def _honorific(text: str, index: int) -> bool:
+    """Say whether お or ご before the index stands before its noun, as in お部屋."""
+    return text[index - 1] in "おご" and (index < 2 or _kind(text[index - 2]) != "hiragana")
+
+
+def _penalty_in_chinese(text: str, index: int, language: str) -> float:
+    """Like breaks between words, and not before a particle; any other is possible, and no reason to set smaller."""
+    if text[index] in _CHINESE_PARTICLES:
+        return 0.15
+    return 0.03 if index in phrases.chinese(text, language).words else 0.2
