@@ -1,7 +1,8 @@
 r"""Light markup → plain text and its spans: `*accent*`, `[words]{style}`, `:icon:`; a backslash sets a sign as it is.
 
 Knows signs, not what styles and icons a kit has. What cannot be markup is plain: a star after a digit or a Latin
-letter, or beside spaces (`5*`, `2 * 3`); a colon that no name and second colon follow; brackets without braces.
+letter, or beside spaces or stars (`5*`, `2 * 3`, `***`); a colon that no name and second colon follow; brackets
+without braces.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ ICON = "\ufffc"
 
 _ICON = re.compile(r":([a-z][a-z0-9-]*):")
 _STYLE = re.compile(r"\]\{([A-Za-z][\w.-]*)\}")
+_STARS = re.compile(r"\*{2,}")
+_DOUBLED = re.compile(r"\*\*(?![\s*])[^*]*[^\s*\\]\*\*")
 _SPACED_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN")
 
 
@@ -100,6 +103,13 @@ class _Reading:
         if sign == "\\" and source[place + 1 : place + 2] and source[place + 1] in SIGNS:
             self.text.append(source[place + 1])
             return place + 2
+        if run := _STARS.match(source, place):  # footnotes and ratings: two stars and more are stars
+            if doubled := _DOUBLED.match(source, place):
+                raise MarkupError(
+                    "an accent stands between single stars", place, doubled.end() - place, "write *words*"
+                )
+            self.text.append(run.group())
+            return run.end()
         if sign == "*" and self._accent(place):
             return place + 1
         if sign == "[" and place in self.brackets:
