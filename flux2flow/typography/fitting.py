@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from flux2flow.domain.layout import FitReport
 from flux2flow.domain.scene import FitRule, Vertical
-from flux2flow.typography.breaking import AFTER_SENTENCE, SEVERE, Break, breaks
+from flux2flow.typography.breaking import AFTER_SENTENCE, SEVERE, Break, breaks, widow_penalty
 from flux2flow.typography.justification import FEWEST_LINES, LOOSEST, SHORTEST_LINE, justified
 from flux2flow.typography.shaping import Paragraph, ShapedLine
 
@@ -28,7 +28,7 @@ _ROOM = 0.002  # em; widths of whole texts and of single lines differ by roundin
 _SHRINK_FOR_PHRASES = 0.7  # phrases stay whole unless that costs more than 30 % of the size
 _SENTENCE_INSIDE = 0.1  # what a sentence's end inside a headline's line costs; a third of the width off is 0.11
 _CLEARANCE = 0.05  # em between the ink of two lines of a script without Latin proportions
-_WIDOW = 0.15  # what a single word on the last line of running text costs; a quarter of a width of slack is 0.06
+_ONE_WORD = 0.15  # what a single word on the last line of running text costs; a quarter of a width of slack is 0.06
 _SLACK_OF_JUSTIFIED = 60.0  # makes one line with wide spaces dearer than two with spaces a little wide
 _SPACE_GIVES = 0.04  # em that a word space of justified text may lose, about; `justification` knows exactly
 _SMALLER_TO_JUSTIFY = 0.88  # justified text may be set so much smaller for even word spaces
@@ -142,7 +142,7 @@ class _Search:
             even = justified(self.paragraph, lines, self._em(trial))
             if even is not None and self._fits_exactly(even, trial):
                 found = found or (trial, even)
-                if not _alone(self.paragraph, even[-1].start, even[-1].stop):
+                if not _widow(self.paragraph, even[-1].start, even[-1].stop):
                     found = trial, even
                     break
             trial = _quantised(trial - QUANTUM)
@@ -357,9 +357,10 @@ def _balanced(
     return layer[final][1]
 
 
-def _alone(paragraph: Paragraph, start: int, stop: int) -> bool:
-    """Say whether a last line is a single word of a text that parts its words with spaces."""
-    return start > 0 and paragraph.text[start - 1] == " " and " " not in paragraph.text[start:stop].strip()
+def _widow(paragraph: Paragraph, start: int, stop: int) -> float:
+    """Give the penalty of a last line of running text: one word alone, long or short, is avoided."""
+    alone = start > 0 and paragraph.text[start - 1] == " " and " " not in paragraph.text[start:stop].strip()
+    return max(widow_penalty(paragraph.text, start, stop), _ONE_WORD if alone else 0.0)
 
 
 def _cost(
@@ -377,6 +378,5 @@ def _cost(
     if headline:
         return ((target - length) / width) ** 2 + place.penalty + orphan
     if last or place.mandatory:
-        widow = _WIDOW if _alone(paragraph, start, place.index) else 0.0
-        return orphan + widow + max(0.25 - length / width, 0.0) ** 2
+        return orphan + _widow(paragraph, start, place.index) + max(0.25 - length / width, 0.0) ** 2
     return ((width - length) / width) ** 2 + place.penalty + orphan

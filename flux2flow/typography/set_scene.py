@@ -7,6 +7,7 @@ mirrored for right-to-left: here `start` is merely the side that the language re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import PictureFile
@@ -35,9 +36,10 @@ from flux2flow.domain.scene import (
 )
 from flux2flow.interfaces import FileSource
 from flux2flow.typography.button import set_button
-from flux2flow.typography.chart import set_chart
+from flux2flow.typography.charts import set_chart
 from flux2flow.typography.ladder import set_by_ladder
 from flux2flow.typography.set_text import Typesetter, inside
+from flux2flow.typography.stacks import Bound, arrange
 
 _NEVER_DROPPED = 1
 _INK_ALPHA = 8  # of 255: what a cut-out leaves as dust is no ink
@@ -49,14 +51,22 @@ def set_scene(scene: Scene, fonts: Sequence[FontFile], files: FileSource) -> Lay
     A layer with priority above 1 that does not fit even at its floor is dropped and reported, highest number first.
     """
     typesetter = Typesetter(fonts, files, scene.locale, scene.direction, scene.unbroken)
+    arranged = arrange(scene.layers, scene.stacks, typesetter)
     placed: list[Placed] = []
-    dropped: list[tuple[int, Dropped]] = []
-    for layer in scene.layers:
+    dropped: list[tuple[int, Dropped]] = list(arranged.dropped)
+    gone = {entry.id for _, entry in dropped}
+    for given in scene.layers:
+        layer = arranged.layers.get(given.id, given)
+        if layer.id in gone:
+            continue
         if isinstance(layer, PlateLayer):
             enlargement = scene.size.width / layer.crop.width
             placed.append(PlacedPlate(layer.id, layer.plate, layer.crop, layer.flip, enlargement))
             continue
         parts, reason = _set_layer(layer, typesetter, files)
+        if (bound := arranged.bounds.get(layer.id)) is not None:
+            parts = tuple(_bounded(part, given, bound) for part in parts)
+            reason = reason or (_no_room(layer.id, scene) if bound.overflow else "")
         if reason and (layer.priority > _NEVER_DROPPED or not parts):
             dropped.append((layer.priority, Dropped(layer.id, reason)))
         else:
@@ -82,8 +92,29 @@ def _set_layer(layer: Layer, typesetter: Typesetter, files: FileSource) -> tuple
         case ChartLayer():
             parts = set_chart(layer, typesetter)
             tight = next((part for part in parts if isinstance(part, PlacedText) and part.fit.overflow), None)
-            return parts, _too_small(tight, layer.box) if tight else "" if parts else "the chart has no bars"
+            return parts, _too_small(tight, layer.box) if tight else "" if parts else "the chart has nothing to show"
     raise TypeError(f"a scene holds no layer of the kind {type(layer).__name__}")
+
+
+def _bounded(part: Placed, given: Layer, bound: Bound) -> Placed:
+    """Say in a text's report what its stack or group decided, and judge it by the floor that the template gave."""
+    if not isinstance(part, PlacedText) or not isinstance(given, TextLayer | ButtonLayer):
+        return part
+    fit = part.fit
+    report = replace(
+        fit,
+        minimum=given.fit.minimum,
+        steps=(bound.said, *fit.steps),
+        overflow=fit.overflow or bound.overflow,
+        at_floor=fit.at_floor or bound.at_floor,
+        copy_step=fit.copy_step or bound.copy_step,
+    )
+    return replace(part, fit=report)
+
+
+def _no_room(id: str, scene: Scene) -> str:
+    stack = next((stack.id for stack in scene.stacks if id in stack.children), "?")
+    return f"the stack ‘{stack}’ has no room for it"
 
 
 def _too_small(text: PlacedText, box: Box) -> str:

@@ -142,31 +142,23 @@ class _Arranging:
         """Find the largest sizes at which everything fits; else drop what matters least and begin anew."""
         dropped: list[tuple[int, Dropped]] = []
         while True:
-            block, share = self._with_copy()
+            block = self._with_copy()
             victim = self._least_important() if self._too_large(block) else None
             if victim is None:
-                return self._result(block, share, dropped)
+                return self._result(block, dropped)
             self.gone.append(victim.id)
             dropped.append((victim.priority, Dropped(victim.id, f"the stack ‘{self.stack.id}’ has no room for it")))
 
-    def _with_copy(self) -> tuple[_Block, int]:
+    def _with_copy(self) -> _Block:
         """Measure with the longest copy that reaches the preferred sizes, else the longest that fits at all."""
-        found: tuple[_Block, int] | None = None
         texts = [self.layers[id] for id in self._leaves(self.stack)]
         most = max((len(text.alternatives) for text in texts if isinstance(text, TextLayer)), default=0)
-        fallback: tuple[_Block, int] | None = None
+        blocks = []
         for self.copies in range(most + 1):
-            block, share = self._largest()
-            fallback = block, share
-            if self._too_large(block):
-                continue
-            found = found or (block, share)
-            if self._preferred(block):
-                return block, share
-        if found is not None:
-            return found
-        assert fallback is not None  # the loop runs at least once
-        return fallback
+            blocks.append(self._largest())
+            if not self._too_large(blocks[-1]) and self._preferred(blocks[-1]):
+                return blocks[-1]
+        return next((block for block in blocks if not self._too_large(block)), blocks[-1])
 
     def _preferred(self, block: _Block) -> bool:
         for part, _ in block.placed(0, 0):
@@ -177,11 +169,11 @@ class _Arranging:
                     return False
         return True
 
-    def _largest(self) -> tuple[_Block, int]:
+    def _largest(self) -> _Block:
         """Bisect for the largest share of the way from floors to ceilings at which the stack fits its box."""
         block = self._measured(_SHARES)
         if not self._too_large(block):
-            return block, _SHARES
+            return block
         low, high, best = 0, _SHARES, self._measured(0)
         while not self._too_large(best) and high - low > 1:
             middle = (low + high) // 2
@@ -190,7 +182,7 @@ class _Arranging:
                 high = middle
             else:
                 low, best = middle, trial
-        return best, low
+        return best
 
     def _measured(self, share: int) -> _Block:
         return self._arranged(self.stack, self.box.width, self.box.height, share / _SHARES)
@@ -214,7 +206,7 @@ class _Arranging:
         droppable = [layer for layer in layers if not isinstance(layer, PlateLayer) and layer.priority > _NEVER_DROPPED]
         return max(reversed(droppable), key=lambda layer: layer.priority) if droppable else None
 
-    def _result(self, block: _Block, share: int, dropped: list[tuple[int, Dropped]]) -> Arrangement:
+    def _result(self, block: _Block, dropped: list[tuple[int, Dropped]]) -> Arrangement:
         stack, box, failed = self.stack, self.box, self._too_large(block)
         down = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[stack.vertical] * max(box.height - block.height, 0.0)
         layers: dict[str, Layer] = {}
@@ -292,7 +284,7 @@ class _Arranging:
         pens = [glyph.y for line in label.lines[:1] for run in line.runs for glyph in run.glyphs]
         baseline = statistics.mode(pens) if pens else None
         tight = label.fit.overflow
-        wide, high = shape.box.width + _SLACK, shape.box.height + _SLACK
+        wide, high = shape.box.width + _EASE * label.fit.size, shape.box.height + _SLACK
         return _Block(wide, high, baseline, layer, (), tight, label.fit.size)
 
     def _arranged(self, stack: Stack, width: float, height: float, share: float) -> _Block:
@@ -337,14 +329,14 @@ class _Arranging:
             block = self._block(id, stack, room, height, share) if id in flexible else fixed[id]
             if block is not None:
                 found.append((room if id in flexible else block.width, block))
-        return self._row(stack, found, width, height)
+        return self._row(stack, found, width)
 
     def _fills(self, id: str) -> bool:
         """Say whether a child of a row takes what room there is: stacks, and texts of several lines."""
         layer = self.layers.get(id)
         return id in self.stacks or (isinstance(layer, TextLayer) and layer.fit.lines > 1)
 
-    def _row(self, stack: Stack, found: Sequence[tuple[float, _Block]], width: float, height: float) -> _Block:
+    def _row(self, stack: Stack, found: Sequence[tuple[float, _Block]], width: float) -> _Block:
         used = sum(wide for wide, _ in found) + stack.gap * max(len(found) - 1, 0)
         extra = self._spread(stack, width - used, len(found))
         used += extra * max(len(found) - 1, 0)
@@ -378,7 +370,7 @@ class _Arranging:
         found = [block for block in blocks if block is not None]
         rows = [found[at : at + stack.columns] for at in range(0, len(found), stack.columns)]
         flat = replace(stack, spread=False, align="start")
-        laid = [self._row(flat, [(cell, block) for block in row], width, height) for row in rows]
+        laid = [self._row(flat, [(cell, block) for block in row], width) for row in rows]
         y, parts = 0.0, []
         for one in laid:
             parts.append((0.0, y, one))
