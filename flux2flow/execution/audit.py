@@ -1,0 +1,181 @@
+"""One finished picture, a kit and a format → findings, and the picture with them drawn on it.
+
+Gates, reading, auditing and the checks of rendering meet here. Writes nothing: bytes come in, findings go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flux2flow import auditing
+from flux2flow.auditing import rules
+from flux2flow.domain.asset import EncodedFile
+from flux2flow.domain.brand_kit import BrandKit
+from flux2flow.domain.canvas import Canvas
+from flux2flow.domain.files import PictureFile
+from flux2flow.domain.finding import Finding, Level
+from flux2flow.domain.format import Format
+from flux2flow.domain.measures import Color, PixelSize
+from flux2flow.errors import GateError
+from flux2flow.gates import color_facts, pictures, vectors
+from flux2flow.interfaces import Check, CheckSubject, FileSource, TextReader
+from flux2flow.validation import validate
+
+SHARED = frozenset(
+    {
+        "contrast", "copy-limits", "file-weight", "logo-space", "min-size", "pixel-size", "placeholder-leak",
+        "safe-area",
+    }
+)  # fmt: skip
+"""Checks of rendering that also judge a picture of unknown making, by what is seen in it."""
+
+DRAWN_WIDTH = 800
+"""Pixels at which a kit's logo is drawn to be looked for: as large as it stands in most pictures."""
+
+_REMEDIES: Mapping[str, str] = {
+    "contrast": "Set the words in a darker or lighter colour of the kit, or calm the ground under them.",
+    "logo-space": "Move one of the two apart, or make the logo larger where it is too small.",
+    "min-size": "Set it larger, or leave it out of this format.",
+    "pixel-size": "Export it again at the format's size.",
+    "safe-area": "Move it inwards: the platform covers or cuts this margin.",
+    "file-weight": "Save it with stronger compression, or as another type that the platform takes.",
+}
+_SEVERITY: tuple[Level, ...] = ("error", "fail", "warn", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What came of checking one file."""
+
+    file: str
+    format: str
+    kit: str
+    canvas: Canvas
+    seen: auditing.SeenPicture
+    findings: tuple[Finding, ...]
+
+
+def audit(
+    data: bytes,
+    file: str,
+    kit: BrandKit,
+    pictures_of: Mapping[str, PictureFile],
+    files: FileSource,
+    format: Format,
+    checks: Sequence[Check],
+    *,
+    reader: TextReader | None = None,
+    expected: Sequence[str] = (),
+) -> Audit:
+    """Check a finished picture against a kit, whose pictures come by their keys in a CampaignBundle.
+
+    Raises GateError for bytes that are no picture or beyond a limit.
+    """
+    facts, canvas = _opened(data, file)
+    tokens = _tokens(kit)
+    drawings, products = _drawings(kit, pictures_of, files), _products(pictures_of, files)
+    seen = auditing.look(canvas, drawings, products, [color for _, color in tokens], reader)
+    findings = [
+        *_shared(data, file, canvas, seen, facts, kit, format, checks),
+        *rules.file_type(facts, format, file),
+        *rules.color_profile(facts, file),
+        *rules.palette(seen, tokens, file),
+        *rules.logo_missing(seen, list(kit.logos), file),
+        *rules.logo_shape(seen, file),
+        *rules.logo_color(seen, file),
+        *rules.logo_clutter(seen, file),
+    ]
+    if reader is None:
+        message = "words were not read: contrast, sizes, safe areas and spelling of type were not checked"
+        findings.append(Finding("ocr-readback", "warn", message, file, remedy="pip install 'flux2flow[ocr]'"))
+    else:
+        names = tuple(dict.fromkeys((kit.name, *kit.words.names)))
+        boxes = rules.reread_boxes(seen, names)
+        again = {box: reader.read_line(canvas, box.grown(0.06 * box.height)).text for box in boxes}
+        findings += rules.brand_names(seen, names, again, file)
+        findings += rules.expected_copy(reader.read(canvas), expected, reader, file)
+    ordered = sorted(findings, key=lambda finding: _SEVERITY.index(finding.level))
+    return Audit(file, format.id, kit.brand_kit, canvas, seen, tuple(ordered))
+
+
+def annotated(audit: Audit, fonts: Sequence[bytes]) -> bytes:
+    """Draw an audit's findings on its picture, as a PNG."""
+    title = f"{audit.file.rpartition('/')[2]} · {audit.format}"
+    return pictures.encode_png(auditing.annotate(audit.canvas, audit.findings, fonts, title), 6)
+
+
+def _opened(data: bytes, file: str) -> tuple[rules.FileFacts, Canvas]:
+    if data.startswith(b"%PDF-"):
+        raise GateError(f"{file}: PDF files cannot be checked yet; export the page as PNG and check that")
+    try:
+        facts = color_facts.color_facts(data)
+        return rules.FileFacts(facts.media, facts.model, facts.bits, facts.profile), pictures.decode_canvas(data)
+    except GateError as error:
+        raise GateError(f"{file}: {error}") from error
+
+
+def _tokens(kit: BrandKit) -> list[tuple[str, Color]]:
+    """List the kit's opaque colours; a see-through one has no colour of its own."""
+    colors = [(name, Color.from_hex(kit.color(name).value)) for name in kit.colors]
+    return [(name, color) for name, color in colors if color.alpha == 255]
+
+
+def _drawings(kit: BrandKit, logos: Mapping[str, PictureFile], files: FileSource) -> list[auditing.LogoDrawing]:
+    """Draw every logo of the kit, in both tones at one size."""
+    drawn = []
+    for name, logo in kit.logos.items():
+        tones = [found for tone in ("normal", "reversed") if (found := logos.get(f"logo:{name}:{tone}")) is not None]
+        if not tones:
+            continue
+        size = (DRAWN_WIDTH, max(round(DRAWN_WIDTH * tones[0].height / tones[0].width), 1))
+        if size[1] > DRAWN_WIDTH:
+            size = (max(round(DRAWN_WIDTH * tones[0].width / tones[0].height), 1), DRAWN_WIDTH)
+        pixels = tuple(_drawn(files.read(tone.file), tone, size) for tone in tones)
+        drawn.append(auditing.LogoDrawing(name, logo.clear_space, logo.min_width, size, pixels))
+    return drawn
+
+
+def _products(pictures_of: Mapping[str, PictureFile], files: FileSource) -> list[auditing.CutOut]:
+    """Draw the cut-out pictures of the kit and the campaign, each once."""
+    cut_outs = {
+        picture.file.digest: (name, picture)
+        for name, picture in pictures_of.items()
+        if picture.alpha and not name.startswith("logo:")
+    }
+    drawn = []
+    for name, picture in cut_outs.values():
+        scale = DRAWN_WIDTH / max(picture.width, picture.height)
+        size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
+        drawn.append(auditing.CutOut(name, size, _drawn(files.read(picture.file), picture, size)))
+    return drawn
+
+
+def _drawn(data: bytes, picture: PictureFile, size: tuple[int, int]) -> bytes:
+    if picture.media == "svg":
+        return vectors.rasterise(data, *size)
+    return color_facts.resized_rgba(data, *size)
+
+
+def _shared(
+    data: bytes,
+    file: str,
+    canvas: Canvas,
+    seen: auditing.SeenPicture,
+    facts: rules.FileFacts,
+    kit: BrandKit,
+    format: Format,
+    checks: Sequence[Check],
+) -> list[Finding]:
+    """Let the checks of rendering judge what was seen; what they advise is put into words for a foreign picture."""
+    size: PixelSize = canvas.size
+    subject = CheckSubject(
+        auditing.as_scene(format, size, file),
+        auditing.as_layout(seen, size, file),
+        format,
+        kit.words.forbidden,
+        EncodedFile(facts.media, data, None),
+        canvas,
+    )
+    found = validate(subject, [check for check in checks if check.id in SHARED])
+    return [replace(finding, remedy=_REMEDIES.get(finding.check, finding.remedy)) for finding in found]
