@@ -1,0 +1,92 @@
+"""Copy → the same copy with soft hyphens where its words may part, for styles that ask for hyphenation.
+
+Liang's patterns by pyphen (the extra `intl`). Only running text is touched: never a headline of one or two lines, a
+name, an address, a figure, a short word, or a text's last word. Knows nothing about widths: `breaking` prices the
+places, fitting allows HYPHENS_IN_A_ROW of them one after another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import pairwise
+from typing import Any
+
+from flux2flow.typography.breaking import HYPHENS_IN_A_ROW, SOFT_HYPHEN
+from flux2flow.typography.casing import names_in
+
+LEAST_LETTERS = 6
+HEADLINE_LINES = 2
+"""A text of so few lines is a headline, and headlines are not hyphenated."""
+
+_BEFORE, _AFTER = 2, 3  # letters that stay on the line, and that go to the next one (Duden, Chicago)
+# Which of pyphen's dictionaries a bare language means; pyphen itself takes the first by the alphabet, so that `de`
+# would be Austria's and `en` Britain's.
+_REGIONS = {"de": "de_DE", "en": "en_US", "pt": "pt_PT", "no": "nb_NO", "sr-latn": "sr_Latn", "sr-cyrl": "sr"}
+_CAPITALS_FOR_NOUNS = frozenset({"de", "lb"})
+_ADDRESS = re.compile(r"\S*(?:[@/#\\_]|://|\.\w)\S*")
+_WORD = re.compile(rf"(?<![\w'’{SOFT_HYPHEN}-])[^\W\d_]{{{LEAST_LETTERS},}}(?![\w'’{SOFT_HYPHEN}-])")
+_SENTENCE_START = re.compile(r"(?:^|[.!?…:\n]\s*|[¿¡„“«\"(]\s*)$")
+
+
+def hyphenation_available(language: str) -> bool:
+    """Say whether words of a language can be hyphenated here: pyphen is installed and has its patterns."""
+    return _dictionary(language) is not None
+
+
+def hyphenated(text: str, language: str, lines: int, unbroken: Iterable[str] = ()) -> str:
+    """Insert soft hyphens into a text that is set in at most `lines` lines; a headline comes back as it is."""
+    dictionary = _dictionary(language)
+    if dictionary is None or lines <= HEADLINE_LINES:
+        return text
+    kept = [*names_in(text, unbroken), *(match.span() for match in _ADDRESS.finditer(text))]
+    last = max((match.start() for match in re.finditer(r"\S+", text)), default=0)
+    result, place = [], 0
+    for match in _WORD.finditer(text):
+        outside = all(match.end() <= start or stop <= match.start() for start, stop in kept)
+        if outside and match.start() < last and _may_part(text, match, language):
+            result += [text[place : match.start()], _parted(match[0], dictionary)]
+            place = match.end()
+    return "".join([*result, text[place:]])
+
+
+def too_many_in_a_row(text: str, ends: Sequence[int]) -> bool:
+    """Say whether more lines end with a hyphen one after another than HYPHENS_IN_A_ROW; `ends` as fitting has them."""
+    row = 0
+    for end in ends:
+        row = row + 1 if text[end - 1 : end] == SOFT_HYPHEN else 0
+        if row > HYPHENS_IN_A_ROW:
+            return True
+    return False
+
+
+def _may_part(text: str, match: re.Match[str], language: str) -> bool:
+    """Keep proper names and acronyms whole: a capital inside a sentence means one, but in German."""
+    word = match[0]
+    if word.isupper():
+        return text.isupper()
+    if not word[1:].islower() and word != word.lower():
+        return False  # iPhone, McDonald
+    if not word[0].isupper() or language.split("-")[0].lower() in _CAPITALS_FOR_NOUNS:
+        return True
+    return _SENTENCE_START.search(text, 0, match.start()) is not None
+
+
+def _parted(word: str, dictionary: Any) -> str:
+    """Put soft hyphens into a word; places where its spelling would change (Hungarian asz-szony) are left out."""
+    places = [place for place in dictionary.positions(word) if place.data is None]
+    edges = [0, *(place for place in places if _BEFORE <= place <= len(word) - _AFTER), len(word)]
+    return SOFT_HYPHEN.join(word[start:stop] for start, stop in pairwise(edges))
+
+
+@lru_cache(maxsize=32)
+def _dictionary(language: str) -> Any | None:
+    if find_spec("pyphen") is None:
+        return None
+    pyphen = import_module("pyphen")  # untyped, and lazily: it lists its dictionaries at import
+    tag = language.replace("_", "-").lower()
+    found = pyphen.language_fallback(_REGIONS.get(tag, tag))
+    return None if found is None else pyphen.Pyphen(lang=found)
