@@ -25,21 +25,27 @@ from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import (
     ButtonLayer,
     ChartLayer,
+    FigureLayer,
     Layer,
     LogoLayer,
     PictureLayer,
     PlateLayer,
     Scene,
     ShapeLayer,
+    TableLayer,
     TextDirection,
     TextLayer,
+    TimelineLayer,
 )
 from flux2flow.interfaces import FileSource
 from flux2flow.typography.button import set_button
 from flux2flow.typography.charts import set_chart
+from flux2flow.typography.figures import set_figures
 from flux2flow.typography.ladder import set_by_ladder
 from flux2flow.typography.set_text import Typesetter, inside
 from flux2flow.typography.stacks import Bound, arrange
+from flux2flow.typography.table import set_table
+from flux2flow.typography.timeline import set_timeline
 
 _NEVER_DROPPED = 1
 _INK_ALPHA = 8  # of 255: what a cut-out leaves as dust is no ink
@@ -93,6 +99,8 @@ def _set_layer(layer: Layer, typesetter: Typesetter, files: FileSource) -> tuple
             parts = set_chart(layer, typesetter)
             tight = next((part for part in parts if isinstance(part, PlacedText) and part.fit.overflow), None)
             return parts, _too_small(tight, layer.box) if tight else "" if parts else "the chart has nothing to show"
+        case FigureLayer() | TimelineLayer() | TableLayer():
+            return _set_infographic(layer, typesetter)
     raise TypeError(f"a scene holds no layer of the kind {type(layer).__name__}")
 
 
@@ -115,6 +123,20 @@ def _bounded(part: Placed, given: Layer, bound: Bound) -> Placed:
 def _no_room(id: str, scene: Scene) -> str:
     stack = next((stack.id for stack in scene.stacks if id in stack.children), "?")
     return f"the stack ‘{stack}’ has no room for it"
+
+
+def _set_infographic(
+    layer: FigureLayer | TimelineLayer | TableLayer, typesetter: Typesetter
+) -> tuple[tuple[Placed, ...], str]:
+    match layer:
+        case FigureLayer():
+            parts = set_figures(layer, typesetter)
+        case TimelineLayer():
+            parts = set_timeline(layer, typesetter)
+        case TableLayer():
+            parts = set_table(layer, typesetter)
+    tight = next((part for part in parts if isinstance(part, PlacedText) and part.fit.overflow), None)
+    return parts, _too_small(tight, layer.box) if tight else ""
 
 
 def _too_small(text: PlacedText, box: Box) -> str:

@@ -21,7 +21,7 @@ from flux2flow.typography.set_text import Typesetter
 
 HOLE = 0.62
 """The hole's radius as a part of the ring's."""
-SMALLEST = 0.28
+SMALLEST = 0.34
 """The ring's radius as a part of the chart's shorter side, at least."""
 NAME_SHARE = 0.3
 """At most this part of the width goes to the names on one side."""

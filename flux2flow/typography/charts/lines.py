@@ -84,7 +84,8 @@ class _Lines:
         return 2 * words.gap + words.value_width + names
 
     def _ends(self, words: Words) -> tuple[float, float]:
-        start = max(ticks_width(words), 0.5 * words.value_width if not self.several else 0.0, 2 * self.words_dot(words))
+        own = 0.0 if self.several else max(0.5 * words.value_width - (words.gap if words.ticks else 0.0), 0.0)
+        start = ticks_width(words) + max(own, self.words_dot(words))
         return self.box.x + start, max(self.box.right - self._tail(words), self.box.x + start + 1)
 
     @staticmethod
@@ -128,7 +129,7 @@ class _Lines:
         """Draw axis, lines and words."""
         layer, words = self.layer, self.words
         if words.ticks:
-            draw_grid(self.drawing, layer, words, self.axis, self.left, self.right)
+            draw_grid(self.drawing, layer, words, self.axis, self.box.x + ticks_width(words), self.right)
         draw_base(self.drawing, layer, self.axis(0.0) if self.axis.low < 0 else self.foot, self.left, self.right)
         ends = self._label_ends(words, self.left, self.right)
         step = every(ends, words.gap)

@@ -5,6 +5,8 @@ Negative values pile up on the other side of zero. A missing value takes no room
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import ChartLayer
 from flux2flow.typography.charts.drawing import Drawing, Part, on_fill
@@ -25,6 +27,7 @@ from flux2flow.typography.charts.words import (
     BAR_SHARE,
     LABEL_SHARE,
     SHORTEST_BAR,
+    Copy,
     Words,
     figures,
     height,
@@ -38,6 +41,10 @@ from flux2flow.typography.set_text import Typesetter
 
 INSIDE = 0.35
 """Air on each side of a value inside its segment, in em."""
+SMALLER = 0.62
+"""Words shrink to this part of their size at most, so that all values stand inside their segments."""
+NEXT_TO_NOTHING = 0.02
+"""A segment below this part of the axis goes without its value."""
 NAME_SHARE = 0.4
 """At most this part of a column chart's width goes to the series' names."""
 
@@ -51,7 +58,13 @@ def set_stacked_bars(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, .
         wide = room >= max(SHORTEST_BAR * box.width, room_for([width(name) for name in words.names], 2 * words.gap))
         return wide and name_rows(words) + count * words.label_height * 1.25 <= box.height
 
-    words = largest_words(layer, typesetter, series_copy(layer, LABEL_SHARE * box.width), fits)
+    def values_fit(words: Words) -> bool:
+        row = (box.height - name_rows(words)) / count
+        thickness = min(BAR_SHARE * row, 1.25 * BAR_OF_LABEL * words.size)
+        room = box.width - words.label_width - words.gap
+        return fits(words) and _all_inside(layer, words, room, thickness, across=True)
+
+    words = _preferred(layer, typesetter, series_copy(layer, LABEL_SHARE * box.width), fits, values_fit)
     start, above = box.x + words.label_width + words.gap, name_rows(words)
     row = (box.height - above) / count
     thickness = min(BAR_SHARE * row, 1.25 * BAR_OF_LABEL * words.size)
@@ -115,7 +128,13 @@ def set_stacked_columns(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part
             and (right - left >= SHORTEST_BAR * box.width)
         )
 
-    words = largest_words(layer, typesetter, series_copy(layer, box.width / count, NAME_SHARE * box.width), fits)
+    def values_fit(words: Words) -> bool:
+        left, right = plot(words)
+        room = box.height - words.label_height - words.gap
+        return fits(words) and _all_inside(layer, words, room, BAR_SHARE * (right - left) / count, across=False)
+
+    copy = series_copy(layer, box.width / count, NAME_SHARE * box.width)
+    words = _preferred(layer, typesetter, copy, fits, values_fit)
     left, right = plot(words)
     pitch = max((right - left) / count, 1.0)
     thickness = BAR_SHARE * pitch
@@ -165,12 +184,43 @@ def names_beside(
             leader(drawing, layer, f"leader-{number}", points)
 
 
+def _preferred(
+    layer: ChartLayer, typesetter: Typesetter, copy: Copy, fits: Callable[[Words], bool],
+    values_fit: Callable[[Words], bool],
+) -> Words:  # fmt: skip
+    """Set all words smaller where that lets every value stand in its segment, but not much smaller."""
+    words = largest_words(layer, typesetter, copy, fits)
+    if layer.ticks or words.overflow or values_fit(words):
+        return words
+    smaller = largest_words(layer, typesetter, copy, values_fit)
+    return smaller if not smaller.overflow and smaller.size >= SMALLER * words.size else words
+
+
+def _all_inside(layer: ChartLayer, words: Words, room: float, thickness: float, *, across: bool) -> bool:
+    """Whether each value that is not next to nothing fits into its segment."""
+    low, high = reach(layer)
+    count = len(layer.categories)
+    for number, row in enumerate(spans(layer)):
+        for index, span in enumerate(row):
+            if span is None or abs(span[1] - span[0]) < NEXT_TO_NOTHING * (high - low):
+                continue
+            long = abs(span[1] - span[0]) / (high - low) * room
+            value = words.values[number * count + index]
+            if not _fits_inside(value, words.size, *((long, thickness) if across else (thickness, long))):
+                return False
+    return True
+
+
+def _fits_inside(value: Fitted, size: float, wide: float, high: float) -> bool:
+    air = 2 * INSIDE * size
+    return width(value) + air <= wide and height(value) + air / 2 <= high
+
+
 def _inside(drawing: Drawing, layer: ChartLayer, words: Words, places: dict[tuple[int, int], Box]) -> None:
     """Write values inside their segments, where there is room and contrast for them."""
     count = len(layer.categories)
     for (number, index), place in sorted(places.items()):
         value = words.values[number * count + index]
         color = on_fill(layer.series[number].color, layer.type, layer.ground)
-        air = 2 * INSIDE * words.size
-        if color and width(value) + air <= place.width and height(value) + air / 2 <= place.height:
+        if color and _fits_inside(value, words.size, place.width, place.height):
             drawing.words(f"value-{number}-{index}", value, figures(layer.type), place, "center", color=color)
