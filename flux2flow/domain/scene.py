@@ -84,6 +84,7 @@ class Type:
     axes: tuple[tuple[str, float], ...] = ()
     small_caps: SmallCaps = "none"
     decoration: Decoration | None = None
+    hyphenate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,20 +37,25 @@ def hyphenation_available(language: str) -> bool:
     return _dictionary(language) is not None
 
 
-def hyphenated(text: str, language: str, lines: int, unbroken: Iterable[str] = ()) -> str:
-    """Insert soft hyphens into a text that is set in at most `lines` lines; a headline comes back as it is."""
+def hyphen_places(text: str, language: str, lines: int, unbroken: Iterable[str] = ()) -> tuple[int, ...]:
+    """List the indices before which a text may show a hyphen when set in at most `lines` lines, in order."""
     dictionary = _dictionary(language)
     if dictionary is None or lines <= HEADLINE_LINES:
-        return text
+        return ()
     kept = [*names_in(text, unbroken), *(match.span() for match in _ADDRESS.finditer(text))]
     last = max((match.start() for match in re.finditer(r"\S+", text)), default=0)
-    result, place = [], 0
+    result: list[int] = []
     for match in _WORD.finditer(text):
         outside = all(match.end() <= start or stop <= match.start() for start, stop in kept)
         if outside and match.start() < last and _may_part(text, match, language):
-            result += [text[place : match.start()], _parted(match[0], dictionary)]
-            place = match.end()
-    return "".join([*result, text[place:]])
+            result += [match.start() + place for place in _syllables(match[0], dictionary)]
+    return tuple(result)
+
+
+def hyphenated(text: str, language: str, lines: int, unbroken: Iterable[str] = ()) -> str:
+    """Insert a soft hyphen at each of the `hyphen_places`; a headline comes back as it is."""
+    edges = (0, *hyphen_places(text, language, lines, unbroken), len(text))
+    return SOFT_HYPHEN.join(text[start:stop] for start, stop in pairwise(edges))
 
 
 def too_many_in_a_row(text: str, ends: Sequence[int]) -> bool:
@@ -75,11 +80,13 @@ def _may_part(text: str, match: re.Match[str], language: str) -> bool:
     return _SENTENCE_START.search(text, 0, match.start()) is not None
 
 
-def _parted(word: str, dictionary: Any) -> str:
-    """Put soft hyphens into a word; places where its spelling would change (Hungarian asz-szony) are left out."""
-    places = [place for place in dictionary.positions(word) if place.data is None]
-    edges = [0, *(place for place in places if _BEFORE <= place <= len(word) - _AFTER), len(word)]
-    return SOFT_HYPHEN.join(word[start:stop] for start, stop in pairwise(edges))
+def _syllables(word: str, dictionary: Any) -> list[int]:
+    """List where a word may part; places where its spelling would change (Hungarian asz-szony) are left out."""
+    return [
+        int(place)
+        for place in dictionary.positions(word)
+        if place.data is None and _BEFORE <= place <= len(word) - _AFTER
+    ]
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ import pytest
 
 from flux2flow.typography import hyphenation
 from flux2flow.typography.breaking import HYPHENATED, HYPHENS_IN_A_ROW, SOFT_HYPHEN, breaks
-from flux2flow.typography.hyphenation import hyphenated, hyphenation_available, too_many_in_a_row
+from flux2flow.typography.hyphenation import hyphen_places, hyphenated, hyphenation_available, too_many_in_a_row
 from tests.typography.builder import paragraph
 
 pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
@@ -34,6 +34,8 @@ def test_words_part_by_their_languages_patterns(language: str, text: str, expect
     """Soft hyphens stand at syllables, at least two letters before and three after; the words stay the same."""
     assert parted(text, language) == expected
     assert hyphenated(text, language, RUNNING).replace(SOFT_HYPHEN, "") == text
+    places = hyphen_places(text, language, RUNNING)  # in the text as it was: what spans count from
+    assert [text[place] for place in places] == [part[0] for part in expected.split("|")[1:]]
 
 
 @pytest.mark.parametrize(
