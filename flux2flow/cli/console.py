@@ -139,14 +139,16 @@ class Console:
     def problems(self, problems: Sequence[Problem]) -> None:
         """Print findings, each with the pictures it is about and what to do."""
         for problem in problems:
-            word, color = _LEVELS[problem.level]
+            word, color = _LEVELS[problem.level] if not problem.waiver else ("waived", "bright_black")
             layer = f" · {problem.layer}" if problem.layer else ""
             self.line(f"{word:5} {problem.check}{visible(layer)}", color=color)
             for message in problem.messages[:_SHOWN]:
                 self.line(f"      {visible(message)}")
             if len(problem.messages) > _SHOWN:
                 self.line(f"      and {len(problem.messages) - _SHOWN} more like these", color="bright_black")
-            if problem.remedy:
+            if problem.waiver:
+                self.line(f"      {visible(problem.waiver)}")
+            elif problem.remedy:
                 self.line(f"      → {visible(problem.remedy)}")
             for asset in problem.assets[:_SHOWN]:
                 self.line(f"      {visible(asset)}", color="bright_black")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +20,7 @@ from flux2flow.domain.fingerprint import digest as digest_of
 from flux2flow.domain.layout import Layout
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import Plate
-from flux2flow.domain.scene import Scene
+from flux2flow.domain.scene import Scene, TextLayer
 from flux2flow.errors import StoreError, TypographyError
 from flux2flow.execution.identity import scene_key
 from flux2flow.execution.workspace import Workspace
@@ -36,6 +37,29 @@ class MadeAsset:
 
     asset: Asset
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A scene as it was made once, and what the checks found."""
+
+    scene: Scene
+    layout: Layout
+    encoded: EncodedFile
+    decoded: Canvas
+    findings: tuple[Finding, ...]
+
+
+def _on_its_ground(finding: Finding, allowed: Mapping[str, object]) -> bool:
+    """Whether a finding says that one of these texts cannot be read on what lies under it."""
+    return finding.layer in allowed and (
+        (finding.check == "contrast" and finding.blocking)
+        or (finding.check == "busy-background" and finding.level != "info")
+    )
+
+
+def _blocked(made: _Attempt) -> set[tuple[str, str]]:
+    return {(finding.check, finding.layer) for finding in made.findings if finding.blocking}
 
 
 @dataclass
@@ -83,31 +107,63 @@ class SceneMaker:
         return MadeAsset(replace(asset, plate_key=plate.key, reused=True), place)
 
     def _make(self, scene: Scene, plate: Plate, key: str) -> MadeAsset:
-        from flux2flow.compositing import compose  # here: a run with nothing to do loads no drawing library
+        from flux2flow.export.naming import asset_path  # here: a run with nothing to do loads no drawing library
+
+        work = self.work
+        made = self._repaired(scene, plate, self._attempt(scene, plate))
+        work.interruption.check()
+        asset = _asset(scene, plate, key, made.layout, made.encoded, made.findings)
+        place = asset_path(scene, made.encoded.media)
+        work.store.keep(key, made.encoded.data, {"asset": _ASSET.dump_python(asset, mode="json"), "place": place})
+        work.record("asset-stored", scene.id, key=key, object=asset.digest)
+        return MadeAsset(asset, place)
+
+    def _attempt(self, scene: Scene, plate: Plate, repairs: tuple[str, ...] = ()) -> _Attempt:
+        """Set, paint, encode, decode and check one scene; `repairs` say what was changed in it before."""
+        from flux2flow.compositing import compose
         from flux2flow.export import encode
-        from flux2flow.export.naming import asset_path
         from flux2flow.gates.pictures import decode_canvas
         from flux2flow.validation import validate
 
         work, plan = self.work, self.work.plan
-        format = plan.format(scene.format)
-        layout = _layout(scene, plan, work.project)
+        layout = replace(_layout(scene, plan, work.project), repairs=repairs)
         work.interruption.check()
         ground = self._canvas(plate)
         canvas = compose(layout, ground, work.project)
         work.interruption.check()
-        encoded = encode(canvas, format, _metadata(plan, scene, plate))
+        encoded = encode(canvas, plan.format(scene.format), _metadata(plan, scene, plate))
         decoded = decode_canvas(encoded.data)
         subject = _subject(scene, layout, plan, work.project, encoded, decoded)
         if work.reader is not None:
             subject = replace(subject, reader=work.reader, plate=ground)
-        findings = validate(subject, work.registry.checks)
-        work.interruption.check()
-        asset = _asset(scene, plate, key, layout, encoded, findings)
-        place = asset_path(scene, encoded.media)
-        work.store.keep(key, encoded.data, {"asset": _ASSET.dump_python(asset, mode="json"), "place": place})
-        work.record("asset-stored", scene.id, key=key, object=asset.digest)
-        return MadeAsset(asset, place)
+        return _Attempt(scene, layout, encoded, decoded, validate(subject, work.registry.checks))
+
+    def _repaired(self, scene: Scene, plate: Plate, made: _Attempt) -> _Attempt:
+        """Try what the template lets be changed where type fails on its ground, in the template's order.
+
+        A change stays only where it ends the finding and brings no other that keeps the file back.
+        """
+        allowed = {layer.id: layer.repair for layer in scene.layers if isinstance(layer, TextLayer) and layer.repair}
+        if not allowed or not any(_on_its_ground(finding, allowed) for finding in made.findings):
+            return made
+        from flux2flow.validation.repairs import applied, repairs
+
+        for layer, kinds in allowed.items():
+            failing = [finding for finding in made.findings if _on_its_ground(finding, {layer: kinds})]
+            if not failing:
+                continue
+            found = {r.kind: r for r in repairs(failing, made.layout, made.decoded, self.work.plan.standards)}
+            for kind in kinds:
+                self.work.interruption.check()
+                if kind not in found or (changed := applied(made.scene, found[kind])) is None:
+                    continue
+                line = f"{layer}: {kind}, {found[kind].words}"
+                attempt = self._attempt(changed, plate, (*made.layout.repairs, line))
+                still = any(_on_its_ground(finding, {layer: kinds}) for finding in attempt.findings)
+                if not still and _blocked(attempt) <= _blocked(made):
+                    made = attempt
+                    break
+        return made
 
     def _canvas(self, plate: Plate) -> Canvas:
         """Decode a plate; the last few stay in memory, since scenes of one plate follow each other."""
@@ -198,4 +254,5 @@ def _asset(
         findings=findings,
         dropped=tuple((dropped.id, dropped.reason) for dropped in layout.dropped),
         fits=tuple((text.id, text.fit.size, text.fit.lines) for text in layout.texts()),
+        repairs=layout.repairs,
     )

@@ -45,6 +45,7 @@ def manifest(report: Report) -> dict[str, Any]:
         "counts": counts(report),
         "plates": [_plate(plate, planned.get(plate.id)) for plate in sorted(report.plates, key=lambda plate: plate.id)],
         "assets": [_asset(asset, scenes[asset.scene]) for asset in sorted(report.assets, key=lambda asset: asset.id)],
+        "notices": [finding_document(finding) for finding in report.notices],
         "failures": [
             {"subject": f.subject, "reason": f.reason} for f in sorted(report.failures, key=lambda f: f.subject)
         ],
@@ -62,7 +63,7 @@ def _licence(licence: WeightsLicence | None) -> dict[str, Any] | None:
 
 def counts(report: Report) -> dict[str, int]:
     """Count what there is; `released` and `kept_back` add up to `assets`."""
-    levels = [finding.level for finding in report.findings]
+    levels = [finding.level for finding in report.findings if finding.waiver is None]
     return {
         "assets": len(report.assets),
         "released": sum(asset.released for asset in report.assets),
@@ -75,6 +76,7 @@ def counts(report: Report) -> dict[str, int]:
         "failed": levels.count("fail"),
         "warnings": levels.count("warn"),
         "notes": levels.count("info"),
+        "waived": sum(finding.waiver is not None for finding in report.findings),
     }
 
 
@@ -156,6 +158,7 @@ def _asset(asset: Asset, scene: Scene) -> dict[str, Any]:
         "findings": [finding_document(finding) for finding in asset.findings],
         "fits": [{"layer": layer, "size": round(size, 3), "lines": lines} for layer, size, lines in asset.fits],
         "dropped": [{"layer": layer, "reason": reason} for layer, reason in asset.dropped],
+        "repairs": list(asset.repairs),
     }
 
 
@@ -170,6 +173,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "limit": finding.limit,
         "remedy": finding.remedy,
         "box": None if finding.box is None else _box(finding.box),
+        "waiver": None if finding.waiver is None else finding.waiver.model_dump(),
     }
 
 

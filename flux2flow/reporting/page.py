@@ -24,6 +24,7 @@ from flux2flow.domain.plate import Plate
 from flux2flow.domain.report import Report
 from flux2flow.domain.scene import ButtonLayer, Scene, TextLayer
 from flux2flow.reporting.manifest import counts
+from flux2flow.reporting.terminal import waiver_words
 from flux2flow.reporting.thumbnails import rejected_thumbnail
 
 THUMBNAIL_AREA, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 38_000, 390, 300
@@ -81,7 +82,7 @@ class Cell:
     @property
     def warnings(self) -> int:
         """How many findings somebody should look at."""
-        return sum(mark.finding.level != "info" for mark in self.marks)
+        return sum(mark.finding.level != "info" and mark.finding.waiver is None for mark in self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ def page_text(report: Report, kept_back: Mapping[str, bytes]) -> str:
         },
         language=lambda locale: LANGUAGES.get(locale.split("-")[0], ""),
         status_words=STATUS_WORDS,
+        waiver_words=waiver_words,
         weight=lambda number: f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.2f} MB",
         script=Markup(script),  # noqa: S704 - our own file, and its digest is in the policy
         style=Markup(style),  # noqa: S704 - our own file
@@ -211,7 +213,7 @@ def _status(asset: Asset | None, reason: str) -> str:
         return "missing" if reason else "pending"
     if not asset.released:
         return "rejected"
-    return "warned" if any(finding.level == "warn" for finding in asset.findings) else "ok"
+    return "warned" if any(f.level == "warn" and f.waiver is None for f in asset.findings) else "ok"
 
 
 def _source(asset: Asset | None, kept_back: Mapping[str, bytes]) -> str:

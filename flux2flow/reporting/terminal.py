@@ -25,6 +25,8 @@ class Problem:
     messages: tuple[str, ...]
     remedy: str
     assets: tuple[str, ...]
+    waiver: str = ""
+    """Who lets it pass, why and until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,43 @@ class Summary:
 
 
 def problems_of(findings: Sequence[Finding], *, least: Level = "warn") -> tuple[Problem, ...]:
-    """Group findings of one check, layer and remedy, worst level first; leave out those below `least`."""
-    grouped: dict[tuple[Level, str, str, str], list[Finding]] = defaultdict(list)
+    """Group findings of one check, layer and waiver, worst level first; leave out those below `least`.
+
+    Waived ones come last: they need nobody's attention, and nobody shall forget them.
+    """
+    grouped: dict[tuple[bool, int, str, str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
-        if _WORST_FIRST.index(finding.level) <= _WORST_FIRST.index(least):
-            grouped[finding.level, finding.check, finding.layer, finding.remedy].append(finding)
-    ordered = sorted(grouped.items(), key=lambda item: (_WORST_FIRST.index(item[0][0]), *item[0][1:]))
+        place = _WORST_FIRST.index(finding.level)
+        if place <= _WORST_FIRST.index(least):
+            waiver = waiver_words(finding)
+            grouped[bool(waiver), place, finding.check, finding.layer, waiver].append(finding)
     return tuple(
         Problem(
-            level,
+            found[0].level,
             check,
             layer,
             tuple(dict.fromkeys(finding.message for finding in found)),
-            remedy,
-            tuple(dict.fromkeys(finding.asset for finding in found)),
+            _remedy(found),
+            tuple(dict.fromkeys(finding.asset for finding in found if finding.asset)),
+            waiver,
         )
-        for (level, check, layer, remedy), found in ordered
+        for (_, _, check, layer, waiver), found in sorted(grouped.items())
     )
+
+
+def waiver_words(finding: Finding) -> str:
+    """Say who lets a finding pass; empty where nobody does."""
+    waiver = finding.waiver
+    return f"waived by {waiver.by} until {waiver.until}: {waiver.reason}" if waiver is not None else ""
+
+
+def _remedy(found: Sequence[Finding]) -> str:
+    """Give the remedy that all have, or the first one with the asset it is for."""
+    remedies = list(dict.fromkeys(finding.remedy for finding in found if finding.remedy))
+    if len(remedies) < 2:
+        return "".join(remedies)
+    first = next(finding for finding in found if finding.remedy)
+    return f"{first.asset}: {first.remedy}"
 
 
 def summarise(report: Report, page: str) -> Summary:

@@ -91,7 +91,7 @@ def grounds(layout: Layout, decoded: Canvas) -> Iterator[tuple[PlacedText, list[
     pixels = pixels_of(decoded)
     ink = ink_mask(layout, decoded)
     for text in layout.texts():
-        yield text, list(_grounds(text, pixels, ink))
+        yield text, list(glyph_grounds(text, pixels, ink))
 
 
 def pixels_of(decoded: Canvas) -> NDArray[Any]:
@@ -122,7 +122,7 @@ def _contrast(glyph: GlyphGround) -> GlyphContrast:
     return GlyphContrast(glyph.character, glyph.box, glyph.ratio(), glyph.needed, inked)
 
 
-def _grounds(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> Iterator[GlyphGround]:
+def glyph_grounds(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> Iterator[GlyphGround]:
     """Cut out a text's glyphs; one whose ring is wholly other ink, or off the canvas, has no ground of its own."""
     for run, character, box in _glyphs(text):
         around = window(box, RING, ink)

@@ -250,7 +250,7 @@ def test_the_worst_glyph_is_named_with_its_box_and_the_remedies() -> None:
     assert finding.level == "fail"
     assert "‘e’" in finding.message
     assert finding.box == text("abcdefg", size=10).lines[0].runs[0].glyphs[4].ink
-    assert "scrim" in finding.remedy
+    assert finding.remedy.startswith("15 px further down it stands at 21.0:1. Repaint the plate")
 
 
 def test_the_fifth_percentile_decides_so_that_one_glyph_of_thirty_only_warns() -> None:

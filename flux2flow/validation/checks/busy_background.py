@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flux2flow.domain.finding import Finding, Level
@@ -44,15 +45,17 @@ class _BusyBackground:
         """At most one finding per text."""
         if subject.decoded is None:
             return
-        from flux2flow.validation.ground import ink_mask, pixels_of  # not at start-up: only checks of pixels need numpy
+        from flux2flow.validation.ground import ink_mask, pixels_of
+        from flux2flow.validation.repairs import remedy, repairs  # not at start-up: only checks of pixels need numpy
 
         pixels, ink = pixels_of(subject.decoded), ink_mask(subject.layout, subject.decoded)
         for text in subject.layout.texts():
             share = busyness(text, pixels, ink)
             if share > EDGES:
                 message = f"{share:.0%} of the ground behind ‘{excerpt(text.text, 32)}’ are edges"
-                remedy = "Ask the plate for quiet space here (plate.quiet), move the text, or put a scrim under it."
-                yield about(self, subject, text, message, measured=f"{share:.1%}", limit=f"{EDGES:.0%}", remedy=remedy)
+                finding = about(self, subject, text, message, measured=f"{share:.1%}", limit=f"{EDGES:.0%}")
+                found = repairs([finding], subject.layout, subject.decoded, subject.standards)
+                yield replace(finding, remedy=remedy(found))
 
 
 def busyness(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> float:

@@ -6,13 +6,11 @@ Which layer lies under the type is of no interest here; the measuring itself is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.interfaces import CheckSubject
-
-LADDER = (
-    "Move the text to a quieter place, take another colour pair of the kit, put a scrim under it, or repaint the plate."
-)
 
 
 class _Contrast:
@@ -47,7 +45,7 @@ class _Contrast:
             message = f"contrast is {worst.ratio:.2f}:1 at ‘{worst.character}’; {worst.needed:g}:1 is needed"
             if worst.margin >= 1:
                 message = "the ink of this text is not in the picture: something covers it"
-            yield Finding(
+            finding = Finding(
                 check=self.id,
                 level=self.level if fails or covered else "warn",
                 message=message,
@@ -56,8 +54,16 @@ class _Contrast:
                 box=worst.box,
                 measured=f"{decisive.ratio:.2f}:1 at the 5th percentile of {len(glyphs)} glyphs",
                 limit=f"{decisive.needed:g}:1",
-                remedy=LADDER,
+                remedy="Something stands over the text: look at the order of the template's layers." if covered else "",
             )
+            yield finding if covered else _with_ladder(finding, subject, subject.decoded)
+
+
+def _with_ladder(finding: Finding, subject: CheckSubject, decoded: Canvas) -> Finding:
+    """Let the remedy say, with numbers, what was tried on these pixels and would pass."""
+    from flux2flow.validation.repairs import remedy, repairs  # here: it takes numpy, and only failures need it
+
+    return replace(finding, remedy=remedy(repairs([finding], subject.layout, decoded, subject.standards)))
 
 
 CHECK = _Contrast()
