@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +23,7 @@ from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
 from flux2flow.domain.upsampled import UpsampledPrompt
-from flux2flow.errors import Flux2FlowError, GenerationError, PluginError, StoreError
+from flux2flow.errors import Flux2FlowError, GateError, GenerationError, PlanError, PluginError, StoreError
 from flux2flow.interfaces import Event, Progress, TextReader
 from flux2flow.planning import Only, WantedPrompt
 from flux2flow.plugins import Registry
@@ -31,6 +31,7 @@ from flux2flow.project import Project
 from flux2flow.store import Journal, Lease, Store
 
 if TYPE_CHECKING:
+    from flux2flow.execution.audit import Audit, Standard
     from flux2flow.generation.flux2.upsampling import Upsampler
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "Loaded",
     "Only",
     "Rewritten",
+    "annotated",
+    "check_file",
     "follow",
     "licence",
     "licence_of",
@@ -244,6 +247,85 @@ def validate(loaded: Loaded, *, ocr: bool = False, on: dt.date | None = None) ->
     """
     today = dt.datetime.now(dt.UTC).date() if on is None else on
     return execution.examine(plan(loaded), loaded.project, loaded.registry, _reader(ocr), on=today)
+
+
+def check_file(
+    path: Path | str,
+    *,
+    kit: str | None = None,
+    format: str | None = None,
+    campaign: Path | str | None = None,
+    expected: Sequence[str] = (),
+    ocr: bool = True,
+    plugins: bool = True,
+) -> Audit:
+    """Audit a finished picture against a kit (name or folder) and a placement, or against the campaign it belongs to.
+
+    `expected` are texts that must stand in it; those of the campaign's scene come by themselves. Without the extra
+    [ocr] words stay unread, and a finding says so. Raises SpecError for an unknown kit or placement, GateError for a
+    file that is no picture, PluginError where texts are expected and cannot be read, PlanError where the campaign
+    makes no such file.
+    """
+    from flux2flow.execution import audit
+    from flux2flow.reading import missing, open_reader
+
+    file = Path(path)
+    if campaign is not None:
+        standard = _standard_of_campaign(file, Path(campaign), format, plugins=plugins)
+    elif kit is not None and format is not None:
+        from flux2flow.loading import kit_alone
+
+        project = Project.of(file)
+        found = kit_alone.load_kit(kit, project)
+        placement = kit_alone.load_format(format, project)
+        standard = audit.Standard(found.kit, found.pictures, found.fonts, found.project, placement)
+    else:
+        raise ValueError("a picture is checked against a kit and a format, or against a campaign")
+    standard = replace(standard, expected=(*standard.expected, *expected))
+    reader = open_reader() if ocr and (expected or not missing()) else None
+    return audit.audit(_bytes_of(file), str(path), standard, _plugins.registry(plugins=plugins).checks, reader)
+
+
+def annotated(audit: Audit) -> bytes:
+    """Draw an audit's findings on its picture: a PNG."""
+    from flux2flow.execution.audit import annotated as drawn
+
+    return drawn(audit)
+
+
+def _standard_of_campaign(file: Path, campaign: Path, format: str | None, *, plugins: bool) -> Standard:
+    """Find the scene that a file was made from by its place under build/, and what it must be."""
+    from flux2flow.domain.scene import ButtonLayer, TextLayer
+    from flux2flow.execution.audit import Standard
+    from flux2flow.export.naming import asset_path
+
+    loaded = load(campaign, plugins=plugins, backend="procedural", prompts=False)
+    whole = plan(loaded)
+    place = file.resolve().as_posix()
+    scenes = [
+        scene
+        for scene in whole.scenes
+        if any(place.endswith("/" + asset_path(scene, media)) for media in whole.format(scene.format).media)
+    ]
+    if not scenes:
+        raise PlanError(f"{file} is no file of {campaign}: its last four names are those of no picture it makes")
+    layers = [layer for layer in scenes[0].layers if isinstance(layer, (TextLayer, ButtonLayer))]
+    words = tuple(layer.text.upper() if layer.type.upper else layer.text for layer in layers if layer.text.strip())
+    bundle = loaded.bundle
+    placement = whole.format(scenes[0].format)
+    if format is not None and format != placement.id:
+        raise PlanError(f"{file} is made for {placement.id}, not for {format}")
+    return Standard(bundle.brand_kit, bundle.pictures, bundle.fonts, loaded.project, placement, words)
+
+
+def _bytes_of(file: Path) -> bytes:
+    from flux2flow.gates.pictures import MAX_BYTES
+
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)  # one more than passes, so that the gate says what is wrong
+    except OSError as error:
+        raise GateError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _reader(wanted: bool) -> TextReader | None:

@@ -91,7 +91,8 @@ def _marks(ink: Pixels) -> list[Box]:
     marks = []
     for piece in pieces:
         rows = np.flatnonzero(ink[:, piece[0] : piece[-1] + 1].any(axis=1))
-        if len(rows) >= 2:
+        through = rows[0] == 0 and rows[-1] == len(ink) - 1 if len(rows) else True  # the end of a button, a rule
+        if len(rows) >= 2 and not through:
             marks.append(Box(float(piece[0]), float(rows[0]), float(len(piece)), float(rows[-1] - rows[0] + 1)))
     return marks
 

@@ -38,6 +38,8 @@ _BENT_MOST = 1.55
 _CANDIDATES = 4
 _WORKING_AREA = 12_000
 """Pixels that a place is brought to while it is refined."""
+_WORTH_A_LOOK = 0.7
+"""Share of the best place's correlation below which no second logo is expected."""
 _UPRIGHT = 0.8
 """Correlation from which nobody asks whether the logo is turned far."""
 
@@ -125,7 +127,8 @@ def edge_map(pixels: Pixels) -> Pixels:
     padded = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge")
     down = padded[2:, 1:-1] - padded[:-2, 1:-1]
     across = padded[1:-1, 2:] - padded[1:-1, :-2]
-    steep = np.sqrt((down * down + across * across).max(axis=2))
+    squares = down * down + across * across
+    steep = np.sqrt(np.maximum(np.maximum(squares[..., 0], squares[..., 1]), squares[..., 2]))
     squeezed = steep / (steep + 0.15)
     return np.asarray(_softened(squeezed), np.float32)
 
@@ -134,7 +137,10 @@ def find(canvas: Pixels, shape: Shape, most: int = 2) -> tuple[Match, ...]:
     """Find a logo up to `most` times in a picture (height × width × 3 bytes), best first."""
     picture = canvas.astype(np.float32) / 255
     found: list[Match] = []
-    for candidate in _candidates(picture, shape):
+    candidates = _candidates(picture, shape)
+    for candidate in candidates:
+        if found and candidate.score < _WORTH_A_LOOK * candidates[0].score:
+            break
         if any(_same_place(candidate.pose, other.pose) for other in found):
             continue
         refined = _refined(picture, shape, candidate.pose)

@@ -5,13 +5,14 @@ Gates, reading, auditing and the checks of rendering meet here. Writes nothing: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flux2flow import auditing
 from flux2flow.auditing import rules
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.brand_kit import BrandKit
+from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.finding import Finding, Level
@@ -20,6 +21,7 @@ from flux2flow.domain.measures import Color, PixelSize
 from flux2flow.errors import GateError
 from flux2flow.gates import color_facts, pictures, vectors
 from flux2flow.interfaces import Check, CheckSubject, FileSource, TextReader
+from flux2flow.project import library_root
 from flux2flow.validation import validate
 
 SHARED = frozenset(
@@ -33,6 +35,9 @@ SHARED = frozenset(
 DRAWN_WIDTH = 800
 """Pixels at which a kit's logo is drawn to be looked for: as large as it stands in most pictures."""
 
+LABELS = "brand_kits/aurora/fonts/Inter-Variable.ttf"
+"""The library's font that annotations are set in, where it has the character."""
+
 _REMEDIES: Mapping[str, str] = {
     "contrast": "Set the words in a darker or lighter colour of the kit, or calm the ground under them.",
     "logo-space": "Move one of the two apart, or make the logo larger where it is too small.",
@@ -45,64 +50,73 @@ _SEVERITY: tuple[Level, ...] = ("error", "fail", "warn", "info")
 
 
 @dataclass(frozen=True, slots=True)
+class Standard:
+    """What a picture is checked against: a kit with its pictures by their keys in a CampaignBundle, and a placement."""
+
+    kit: BrandKit
+    pictures: Mapping[str, PictureFile]
+    fonts: tuple[FontFile, ...]
+    files: FileSource
+    format: Format
+    expected: tuple[str, ...] = ()
+    """The words that must stand in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What came of checking one file."""
 
     file: str
-    format: str
-    kit: str
+    standard: Standard
     canvas: Canvas
     seen: auditing.SeenPicture
     findings: tuple[Finding, ...]
 
 
 def audit(
-    data: bytes,
-    file: str,
-    kit: BrandKit,
-    pictures_of: Mapping[str, PictureFile],
-    files: FileSource,
-    format: Format,
-    checks: Sequence[Check],
-    *,
-    reader: TextReader | None = None,
-    expected: Sequence[str] = (),
+    data: bytes, file: str, standard: Standard, checks: Sequence[Check], reader: TextReader | None = None
 ) -> Audit:
-    """Check a finished picture against a kit, whose pictures come by their keys in a CampaignBundle.
-
-    Raises GateError for bytes that are no picture or beyond a limit.
-    """
+    """Check a finished picture. Raises GateError for bytes that are no picture or beyond a limit."""
     facts, canvas = _opened(data, file)
-    tokens = _tokens(kit)
-    drawings, products = _drawings(kit, pictures_of, files), _products(pictures_of, files)
-    seen = auditing.look(canvas, drawings, products, [color for _, color in tokens], reader)
+    kit, tokens = standard.kit, _tokens(standard.kit)
+    known = [color for _, color in tokens]
+    seen = auditing.look(canvas, _drawings(standard), _products(standard), known, reader)
     findings = [
-        *_shared(data, file, canvas, seen, facts, kit, format, checks),
-        *rules.file_type(facts, format, file),
+        *_shared(data, file, canvas, seen, facts, standard, checks),
+        *rules.file_type(facts, standard.format, file),
         *rules.color_profile(facts, file),
         *rules.palette(seen, tokens, file),
         *rules.logo_missing(seen, list(kit.logos), file),
         *rules.logo_shape(seen, file),
         *rules.logo_color(seen, file),
         *rules.logo_clutter(seen, file),
+        *_words(canvas, file, seen, standard, reader),
     ]
+    ordered = sorted(findings, key=lambda finding: _SEVERITY.index(finding.level))
+    return Audit(file, standard, canvas, seen, tuple(ordered))
+
+
+def annotated(audit: Audit) -> bytes:
+    """Draw an audit's findings on its picture, as a PNG, in the kit's own fonts and the library's."""
+    title = f"{audit.file.rpartition('/')[2]} · {audit.standard.format.id}"
+    fonts = [(library_root() / LABELS).read_bytes()]
+    fonts += [audit.standard.files.read(font.file) for font in audit.standard.fonts]
+    return pictures.encode_png(auditing.annotate(audit.canvas, audit.findings, fonts, title), 6)
+
+
+def _words(
+    canvas: Canvas, file: str, seen: auditing.SeenPicture, standard: Standard, reader: TextReader | None
+) -> Iterator[Finding]:
+    """Judge what the words say; without a reader, say that nobody did."""
     if reader is None:
         message = "words were not read: contrast, sizes, safe areas and spelling of type were not checked"
-        findings.append(Finding("ocr-readback", "warn", message, file, remedy="pip install 'flux2flow[ocr]'"))
-    else:
-        names = tuple(dict.fromkeys((kit.name, *kit.words.names)))
-        boxes = rules.reread_boxes(seen, names)
-        again = {box: reader.read_line(canvas, box.grown(0.06 * box.height)).text for box in boxes}
-        findings += rules.brand_names(seen, names, again, file)
-        findings += rules.expected_copy(reader.read(canvas), expected, reader, file)
-    ordered = sorted(findings, key=lambda finding: _SEVERITY.index(finding.level))
-    return Audit(file, format.id, kit.brand_kit, canvas, seen, tuple(ordered))
-
-
-def annotated(audit: Audit, fonts: Sequence[bytes]) -> bytes:
-    """Draw an audit's findings on its picture, as a PNG."""
-    title = f"{audit.file.rpartition('/')[2]} · {audit.format}"
-    return pictures.encode_png(auditing.annotate(audit.canvas, audit.findings, fonts, title), 6)
+        yield Finding("ocr-readback", "warn", message, file, remedy="pip install 'flux2flow[ocr]'")
+        return
+    names = tuple(dict.fromkeys((standard.kit.name, *standard.kit.words.names)))
+    boxes = rules.reread_boxes(seen, names)
+    again = {box: reader.read_line(canvas, box.grown(0.06 * box.height)).text for box in boxes}
+    yield from rules.brand_names(seen, names, again, file)
+    yield from rules.expected_copy(reader.read(canvas), standard.expected, reader, file)
 
 
 def _opened(data: bytes, file: str) -> tuple[rules.FileFacts, Canvas]:
@@ -121,33 +135,37 @@ def _tokens(kit: BrandKit) -> list[tuple[str, Color]]:
     return [(name, color) for name, color in colors if color.alpha == 255]
 
 
-def _drawings(kit: BrandKit, logos: Mapping[str, PictureFile], files: FileSource) -> list[auditing.LogoDrawing]:
+def _drawings(standard: Standard) -> list[auditing.LogoDrawing]:
     """Draw every logo of the kit, in both tones at one size."""
     drawn = []
-    for name, logo in kit.logos.items():
-        tones = [found for tone in ("normal", "reversed") if (found := logos.get(f"logo:{name}:{tone}")) is not None]
+    for name, logo in standard.kit.logos.items():
+        tones = [
+            found
+            for tone in ("normal", "reversed")
+            if (found := standard.pictures.get(f"logo:{name}:{tone}")) is not None
+        ]
         if not tones:
             continue
         size = (DRAWN_WIDTH, max(round(DRAWN_WIDTH * tones[0].height / tones[0].width), 1))
         if size[1] > DRAWN_WIDTH:
             size = (max(round(DRAWN_WIDTH * tones[0].width / tones[0].height), 1), DRAWN_WIDTH)
-        pixels = tuple(_drawn(files.read(tone.file), tone, size) for tone in tones)
+        pixels = tuple(_drawn(standard.files.read(tone.file), tone, size) for tone in tones)
         drawn.append(auditing.LogoDrawing(name, logo.clear_space, logo.min_width, size, pixels))
     return drawn
 
 
-def _products(pictures_of: Mapping[str, PictureFile], files: FileSource) -> list[auditing.CutOut]:
+def _products(standard: Standard) -> list[auditing.CutOut]:
     """Draw the cut-out pictures of the kit and the campaign, each once."""
     cut_outs = {
         picture.file.digest: (name, picture)
-        for name, picture in pictures_of.items()
+        for name, picture in standard.pictures.items()
         if picture.alpha and not name.startswith("logo:")
     }
     drawn = []
     for name, picture in cut_outs.values():
         scale = DRAWN_WIDTH / max(picture.width, picture.height)
         size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
-        drawn.append(auditing.CutOut(name, size, _drawn(files.read(picture.file), picture, size)))
+        drawn.append(auditing.CutOut(name, size, _drawn(standard.files.read(picture.file), picture, size)))
     return drawn
 
 
@@ -163,17 +181,16 @@ def _shared(
     canvas: Canvas,
     seen: auditing.SeenPicture,
     facts: rules.FileFacts,
-    kit: BrandKit,
-    format: Format,
+    standard: Standard,
     checks: Sequence[Check],
 ) -> list[Finding]:
     """Let the checks of rendering judge what was seen; what they advise is put into words for a foreign picture."""
     size: PixelSize = canvas.size
     subject = CheckSubject(
-        auditing.as_scene(format, size, file),
+        auditing.as_scene(standard.format, size, file),
         auditing.as_layout(seen, size, file),
-        format,
-        kit.words.forbidden,
+        standard.format,
+        standard.kit.words.forbidden,
         EncodedFile(facts.media, data, None),
         canvas,
     )

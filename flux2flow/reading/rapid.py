@@ -47,7 +47,7 @@ class RapidReader:
         level = logging.root.manager.disable
         logging.disable(logging.CRITICAL)  # it logs the files it loads, at every start, whatever its own level says
         try:
-            self._engine = RapidOCR(params=_SETTINGS)
+            self._engine: Any = RapidOCR(params=_SETTINGS)  # untyped
             self._recogniser = self._engine._load_rec_model()
         finally:
             logging.disable(level)
