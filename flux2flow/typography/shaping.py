@@ -358,8 +358,8 @@ class Paragraph:
         scale, shift = span.scale, span.shift
         if item.group >= 0:
             spaced, scale = vertical.grouped(spaced, cut, scale)
-        elif item.orientation == "rotated":  # about the middle of the column, as the em boxes of upright letters
-            shift -= scale * (cut.metrics.ascender + cut.metrics.descender) / 2
+        elif item.orientation == "rotated":  # capitals about the middle of the column
+            shift -= scale * cut.metrics.cap_height / 2
         if scale != 1.0 and item.group < 0:
             spaced = tuple(_scaled(glyph, scale) for glyph in spaced)
         if shift:
