@@ -98,8 +98,8 @@ class FontFile:
     """OS/2.fsType: what its maker lets be embedded. A hint; the licence governs."""
 
 
-CopyValue = str | Mapping[str, "CopyValue"]
-"""A copy deck: texts by key, nested at will. Every text may hold Jinja over row, variant, locale, brand."""
+CopyValue = str | tuple[str, ...] | Mapping[str, "CopyValue"]
+"""A copy deck: texts by key, nested at will; several wordings of one text are a tuple, longest first. Every text may hold Jinja over row, variant, locale, brand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from flux2flow.domain.campaign import CopyValue
 from flux2flow.expressions import suggest
@@ -74,7 +75,14 @@ def _check(workspace: Workspace, document: Document) -> None:
             for key, item in value.items():
                 if (*path, key) != (HEADER,):
                     walk(item, (*path, key))
-        elif not isinstance(value, str):
+        elif isinstance(value, list) and value:  # wordings, longest first
+            for index, item in enumerate(value):
+                text(item, (*path, index))
+        else:
+            text(value, path)
+
+    def text(value: object, path: KeyPath) -> None:
+        if not isinstance(value, str):
             message = f"{written_name(path)} is {describe(value)}"
             remedy = 'quote it: "…"' if isinstance(value, bool | int | float) else ""
             workspace.problems.at_value(document, path, "wrong-type", message, expected="text", remedy=remedy)
@@ -83,6 +91,27 @@ def _check(workspace: Workspace, document: Document) -> None:
 
 
 def deck_texts(document: Document) -> Mapping[str, CopyValue]:
-    """Give a deck without its header."""
+    """Give a deck without its header; several wordings of one text become a tuple, longest first."""
     data = document.data
-    return {key: value for key, value in data.items() if key != HEADER} if isinstance(data, dict) else {}
+    return {key: _value(value) for key, value in data.items() if key != HEADER} if isinstance(data, dict) else {}
+
+
+def longest_texts(deck: Mapping[str, CopyValue]) -> Mapping[str, CopyValue]:
+    """Give a deck with the first wording of every text alone."""
+    return {
+        key: longest_texts(value) if isinstance(value, Mapping) else value[0] if isinstance(value, tuple) else value
+        for key, value in deck.items()
+    }
+
+
+def _value(value: Any) -> CopyValue:
+    """Read a list of wordings, or {text: …, short: …}, as wordings; anything else as it is."""
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, dict):
+        return str(value) if isinstance(value, str) else value  # what is no text was told
+    if value.keys() == {"text", "short"}:
+        text, short = value["text"], value["short"]
+        if isinstance(text, str) and isinstance(short, str | list):
+            return (text, *((short,) if isinstance(short, str) else short))
+    return {key: _value(below) for key, below in value.items()}

@@ -46,7 +46,18 @@ def _version() -> dict[str, Any]:
 
 
 def _copy_schema() -> dict[str, Any]:
-    text = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"$ref": "#/definitions/text"}}]}
+    wordings = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "wordings, longest first"}
+    text = {
+        "anyOf": [
+            {"type": "string"},
+            wordings,
+            {
+                "type": "object",
+                "description": "texts below this one; {text: …, short: …} is a text with a shorter wording",
+                "additionalProperties": {"$ref": "#/definitions/text"},
+            },
+        ]
+    }
     return {
         "$schema": DRAFT,
         "title": "flux2flow copy deck",

@@ -14,7 +14,7 @@ from flux2flow.domain.campaign import Row
 from flux2flow.errors import Diagnostic
 from flux2flow.expressions import ExpressionError, Use, evaluate, is_template, suggest, uses
 from flux2flow.loading import assets, entries
-from flux2flow.loading.copy_decks import deck_texts
+from flux2flow.loading.copy_decks import deck_texts, longest_texts
 from flux2flow.loading.kits import check_token
 from flux2flow.loading.rows import Table, rows_of
 from flux2flow.loading.workspace import Place, Workspace, mapping, texts
@@ -185,7 +185,7 @@ def _contexts(
             "variant": dict(zip(axes, variant, strict=True)),
         }
         context["row"] = dict(row.cells) if row is not None else {}
-        context["copy"] = deck_texts(deck) if deck is not None else {}
+        context["copy"] = longest_texts(deck_texts(deck)) if deck is not None else {}
         if "copy" not in roots or deck is not None:
             yield row, context
 

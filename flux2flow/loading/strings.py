@@ -22,6 +22,7 @@ TEMPLATE_STRINGS = (
     ("slots", "*", "caption"), ("slots", "*", "default"),
     *(("plate", key) for key in ("scene", "style", "composition", "camera", "words", "negative")),
     ("plate", "subjects", "*"), ("plate", "palette", "*"), ("plate", "lighting", "description"),
+    ("layers", "*", "shorter", "*"),
     *(("layers", "*", key) for key in ("text", "button", "picture", "when", "label", "value", "highlight")),
     *(("layers", "*", key) for key in ("where", "series", "category", "missing", "middle", "whole", "symbol")),
     *(("layers", "*", key) for key in ("figure", "unit", "caption", "timeline", "title", "note")),
@@ -59,11 +60,14 @@ def _check_template(workspace: Workspace, name: str, template: Document) -> None
         slot: {"path": None, "caption": None} if slot in images else None for slot in mapping(template, "slots")
     }
     names: dict[str, Names | None] = {**_names(workspace, [template]), "slots": slots}
+    # Which rows a layer with 'where' draws is known when its asset is planned; planning then notes what is no number.
+    chosen = {path[:2] for path, _ in texts(template, "layers", "*", "where")}
     for pattern in TEMPLATE_STRINGS:
         for path, text in texts(template, *pattern):
             own = {key: below for key, below in names.items() if key != "slots" or path[-1] != "default"}
             _check(workspace, template, path, text, own, locales)
-            _check_numbers(workspace, path, text, template, using)
+            if path[:2] not in chosen:
+                _check_numbers(workspace, path, text, template, using)
     for path, text in texts(template, "layers", "*", "show"):
         _check(workspace, template, path, text, {**names, "value": None, "share": None}, locales)
     for path, text in texts(template, "layers", "*", "tick"):
@@ -109,7 +113,7 @@ def _deck_strings(document: Document) -> list[tuple[KeyPath, str]]:
         level = [
             ((*path, *more), item)
             for path, value in level
-            if isinstance(value, dict)
+            if isinstance(value, dict | list)
             for more, item in select(value, "*")
         ]
     return found

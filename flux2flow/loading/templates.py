@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flux2flow.domain.measures import Length
 from flux2flow.expressions import is_template, suggest
 from flux2flow.loading.kits import check_token
+from flux2flow.loading.stacks import check_stacks, stacked
 from flux2flow.loading.workspace import Place, Workspace, mapping, select, sound_kit, texts
 from flux2flow.loading.yaml_document import Document, KeyPath
 from flux2flow.project import FileRefusedError, check_relative
@@ -19,7 +20,8 @@ COLOR_KEYS = ("color", "fill", "to", "accent", "text_color", "ground", "rule", "
 _LENGTHS = (
     ("layers", "*", "fit", "min"), ("layers", "*", "fit", "max"),
     ("layers", "*", "caption_fit", "min"), ("layers", "*", "caption_fit", "max"), ("layers", "*", "radius"),
-    *(("layout", "*", "boxes", "*", side) for side in "xywh"), ("layout", "*", "ground"),
+    *(("layout", "*", "boxes", "*", side) for side in (*"xywh", "gap", "row_gap")), ("layout", "*", "ground"),
+    ("layout", "*", "boxes", "*", "sizes", "*"), ("layers", "*", "fit", "prefer"),
 )  # fmt: skip
 
 
@@ -72,14 +74,17 @@ def _check_layers(workspace: Workspace, document: Document) -> None:
             workspace.problems.at_value(document, path, "duplicate-layer", f"there are two layers {value!r}")
         seen.add(value)
     placed = {path[-1] for path, _ in select(document.data, "layout", "*", "boxes", "*")}
+    placed |= {value for _, value in stacked(document)}
     for path, value in texts(document, "layers", "*", "id"):
         if placed and value not in placed:
             message = f"layer {value!r} has no box in any layout: it would never be seen"
             workspace.problems.at_value(
                 document, path, "layer-without-box", message, remedy="give it a box, or remove it"
             )
-    for path, _ in select(document.data, "layout", "*", "boxes", "*"):
-        _check_layer_name(workspace, document, path, str(path[-1]), ids, key=True)
+    for path, place in select(document.data, "layout", "*", "boxes", "*"):
+        if not (isinstance(place, dict) and place.keys() & {"stack", "grid"}):
+            _check_layer_name(workspace, document, path, str(path[-1]), ids, key=True)
+    check_stacks(workspace, document, ids)
     for pattern in (("plate", "quiet", "*"), ("layout", "*", "focal")):
         for path, value in texts(document, *pattern):
             _check_layer_name(workspace, document, path, value, ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flux2flow.domain.campaign import CampaignBundle
 from flux2flow.domain.files import PictureFile
@@ -23,6 +23,7 @@ from flux2flow.domain.scene import (
     LogoLayer,
     PictureLayer,
     ShapeLayer,
+    ShorterCopy,
     TextLayer,
     TextSpan,
     Type,
@@ -40,7 +41,7 @@ from flux2flow.domain.template import (
     TextSpec,
     TimelineSpec,
 )
-from flux2flow.planning.boxes import Frame, box_align, length
+from flux2flow.planning.boxes import Frame, length
 from flux2flow.planning.expansion import Target
 from flux2flow.planning.infographics import (
     OFF,
@@ -83,8 +84,8 @@ class LayerMaker:
         one = _One(self, target, values, frame, number)
         if spec.when and one.text("when", spec.when).strip().casefold() in OFF:
             return None
-        box, place = frame.boxes[spec.id], target.template.layout[target.aspect_class].boxes[spec.id]
-        align, vertical = box_align(spec, place, target.direction), place.vertical
+        box, place = frame.boxes[spec.id], frame.places[spec.id]
+        align, vertical = place.align, place.vertical
         if isinstance(spec, TextSpec):
             return one.text_layer(spec, box, align, vertical)
         if isinstance(spec, ButtonSpec):
@@ -122,12 +123,38 @@ class _One:
         written = self._written("text", spec.text, spec.markup)
         if is_blank(written):
             return None
-        type, fit = self._type(spec.style, spec.color, "color"), self._fit(spec.fit)
+        type, fit = self._type(spec.style, spec.color, "color"), self._squeezable(spec)
         text, spans = self._marked(written, type)
+        place = self.frame.places[spec.id]
         return TextLayer(
             spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text),
-            repair=spec.repair, spans=spans, writing=spec.writing,
+            repair=spec.repair, spans=spans, writing=spec.writing, alternatives=self._shorter(spec, type, text),
+            justify=place.justify, shape="ellipse" if place.ellipse else "rectangle",
         )  # fmt: skip
+
+    def _squeezable(self, spec: TextSpec) -> FitRule:
+        """Give a text's bounds with how far its style lets letters be squeezed."""
+        fit, style = self._fit(spec.fit), self.maker.bundle.brand_kit.styles.get(spec.style)
+        if spec.fit.prefer is not None:
+            size = self.frame.size
+            wanted = length(spec.fit.prefer, size.height, size, self._place("fit", "prefer"), self.maker.problems)
+            fit = replace(fit, prefer=wanted)
+        return replace(fit, tracking=style.fit.tracking, width=style.fit.width) if style is not None else fit
+
+    def _shorter(self, spec: TextSpec, type: Type, text: str) -> tuple[ShorterCopy, ...]:
+        """Give the shorter copies: what the deck holds for this text, then what the template offers itself."""
+        written = [
+            replace(self, values=values)._written("text", spec.text, spec.markup) for values in self.values.shorter
+        ]
+        written += [
+            self._written(("shorter", number), source, spec.markup) for number, source in enumerate(spec.shorter)
+        ]
+        found: dict[str, ShorterCopy] = {}
+        for copy in written:
+            plain, spans = self._marked(copy, type)
+            if not is_blank(copy) and plain != text:
+                found.setdefault(plain, ShorterCopy(plain, spans))
+        return tuple(found.values())
 
     def button_layer(self, spec: ButtonSpec, box: Box, align: Align, vertical: Vertical) -> ButtonLayer | None:
         written = self._written("button", spec.button, spec.markup)
@@ -246,9 +273,9 @@ class _One:
     def _types(self) -> Types:
         return Types(self.maker.bundle.brand_kit, self.target.locale, self._kit_color)
 
-    def _written(self, key: str, source: str, markup: bool | None) -> str:
+    def _written(self, key: str | tuple[str | int, ...], source: str, markup: bool | None) -> str:
         """Give a text as it was written, with its markup unless that is switched off."""
-        place, context = self._place(key), self.values.context
+        place, context = self._place(*((key,) if isinstance(key, str) else key)), self.values.context
         if markup is False:
             return self.maker.problems.render(place, source, context, literal) or ""
 
@@ -273,7 +300,7 @@ class _One:
         size = self.frame.size
         low = length(fit.min, size.height, size, self._place("fit", "min"), self.maker.problems)
         high = length(fit.max, size.height, size, self._place("fit", "max"), self.maker.problems)
-        return FitRule(fit.lines, low, max(low, high))
+        return FitRule(fit.lines, low, max(low, high), group=fit.group)
 
     def _length(self, key: str, text: str, axis: float) -> float:
         return length(text, axis, self.frame.size, self._place(key), self.maker.problems)

@@ -13,7 +13,7 @@ from flux2flow.domain.format import AspectClass
 from flux2flow.domain.measures import Insets
 from flux2flow.domain.plan import PLAN_FORMAT_VERSION, Plan, PlannedPlate, PlanNote
 from flux2flow.domain.plate import BackendLimits, CompositionSide, PlateRequest
-from flux2flow.domain.scene import ContactShadow, PlateLayer, Scene, TextDirection
+from flux2flow.domain.scene import ContactShadow, OtherSide, PlateLayer, Scene, ShapeLayer, TextDirection
 from flux2flow.planning.boxes import Frame, frame
 from flux2flow.planning.expansion import Target, expand
 from flux2flow.planning.layers import LayerMaker
@@ -98,7 +98,7 @@ class _Drafting:
     plates: list[PlannedPlate] = field(default_factory=list)
     scenes: list[Scene] = field(default_factory=list)
     notes: list[PlanNote] = field(default_factory=list)
-    _frames: dict[tuple[str, str, TextDirection], Frame] = field(default_factory=dict)
+    _frames: dict[tuple[str, str, TextDirection, bool], Frame] = field(default_factory=dict)
     _geometries: dict[tuple[str, AspectClass, tuple[str, ...]], PlateGeometry] = field(default_factory=dict)
 
     def add(self, targets: Sequence[Target]) -> None:
@@ -188,10 +188,10 @@ class _Drafting:
                 return None
         return self._geometries[key]
 
-    def _frame(self, target: Target, direction: TextDirection) -> Frame:
-        key = target.template.template, target.format.id, direction
+    def _frame(self, target: Target, direction: TextDirection, other_side: bool = False) -> Frame:
+        key = target.template.template, target.format.id, direction, other_side
         if key not in self._frames:
-            made = frame(target.template, target.format, target.aspect_class, direction, self.problems)
+            made = frame(target.template, target.format, target.aspect_class, direction, self.problems, other_side)
             self._frames[key] = made
             for one, other in made.crowded:
                 message = (
@@ -220,9 +220,26 @@ class _Drafting:
                 size=target.format.size,
                 safe_area=Insets(insets.top, insets.right, insets.bottom, insets.left),
                 layers=(plate, *layers),
+                stacks=laid.stacks,
+                other_side=self._other_side(target, values, shadow),
                 unbroken=self.bundle.brand_kit.words.names,
             )
         )
+
+    def _other_side(self, target: Target, values: Values, shadow: ContactShadow) -> OtherSide | None:
+        """Give the mirrored layout, where the template lets a busy plate ask for it."""
+        template = target.template
+        if not template.layout[target.aspect_class].flip_when_busy:
+            return None
+        laid = self._frame(target, target.direction, other_side=True)
+        turned = {spec.id for spec in template.layers if spec.mirror}
+        layers = tuple(
+            replace(layer, fill=replace(layer.fill, angle=(180 - layer.fill.angle) % 360))
+            if isinstance(layer, ShapeLayer) and layer.id in turned
+            else layer
+            for layer in LayerMaker(self.bundle, self.problems).layers(target, values, laid, shadow)
+        )
+        return OtherSide(layers, laid.stacks, template.plate.quiet)
 
     def _same(
         self, first: Target, other: Target, one: Brief, two: Brief, chosen: ChosenReferences, others: ChosenReferences

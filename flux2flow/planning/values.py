@@ -6,7 +6,7 @@ Evaluates what the campaign fills in; knows nothing of layers, plates or pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flux2flow.domain.campaign import CampaignBundle, CopyValue, Row
 from flux2flow.domain.files import PictureFile
@@ -24,6 +24,8 @@ class Values:
     context: Mapping[str, object]
     pictures: Mapping[str, PictureFile]
     captions: Mapping[str, str]
+    shorter: tuple[Values, ...] = ()
+    """The same with the copy deck's second, third … wording, where it has any."""
 
     def for_row(self, row: Row) -> dict[str, object]:
         """Give the context as another row's expressions see it; copy that speaks of the row speaks of this one."""
@@ -41,8 +43,13 @@ class Evaluation:
 
     def values(self, target: Target) -> Values:
         """Give the target's values; what cannot be evaluated is noted as a problem and left empty."""
+        deck = self.bundle.copy_decks.get(target.locale, {})
+        shorter = tuple(self._values(target, deck, step) for step in range(1, _wordings(deck)))
+        return replace(self._values(target, deck, 0), shorter=shorter)
+
+    def _values(self, target: Target, deck: Mapping[str, CopyValue], step: int) -> Values:
         frame = self._frame(target)
-        context: dict[str, object] = {**frame, "copy": CopyDeck(self.bundle.copy_decks.get(target.locale, {}), frame)}
+        context: dict[str, object] = {**frame, "copy": CopyDeck(deck, frame, step=step)}
         texts: dict[str, str] = {}
         for name, slot in target.template.slots.items():
             text = self._slot(target, name, slot, context)
@@ -122,20 +129,35 @@ class Evaluation:
         return True
 
 
+def _wordings(value: CopyValue) -> int:
+    """Count the wordings of the text that has most of them."""
+    if isinstance(value, Mapping):
+        return max((_wordings(below) for below in value.values()), default=1)
+    return len(value) if isinstance(value, tuple) else 1
+
+
 class CopyDeck(Mapping[str, object]):
     """A copy deck as expressions see it: its texts are evaluated where they are read, over all but copy and slots.
 
     Only what is read is evaluated: a text that needs a row is no problem for an asset made without one.
     """
 
-    def __init__(self, deck: Mapping[str, CopyValue], scope: Mapping[str, object], path: tuple[str, ...] = ()) -> None:
-        self._deck, self._scope, self._path = deck, scope, path
+    def __init__(
+        self,
+        deck: Mapping[str, CopyValue],
+        scope: Mapping[str, object],
+        path: tuple[str, ...] = (),
+        step: int = 0,
+    ) -> None:
+        self._deck, self._scope, self._path, self._step = deck, scope, path, step
 
     def __getitem__(self, key: str) -> object:
         """Give the text under a key, evaluated, or the deck below it."""
         value, path = self._deck[key], (*self._path, key)
         if isinstance(value, Mapping):
-            return CopyDeck(value, self._scope, path)
+            return CopyDeck(value, self._scope, path, self._step)
+        if isinstance(value, tuple):  # wordings, longest first
+            value = value[min(self._step, len(value) - 1)]
         try:
             return rich(value, self._scope, self._place(path)) if isinstance(value, str) else value
         except ExpressionError as error:
@@ -147,7 +169,10 @@ class CopyDeck(Mapping[str, object]):
     def over(self, scope: Mapping[str, object]) -> CopyDeck:
         """Give the same deck, its texts evaluated over other values."""
         return CopyDeck(
-            self._deck, {key: value for key, value in scope.items() if key not in ("copy", "slots")}, self._path
+            self._deck,
+            {key: value for key, value in scope.items() if key not in ("copy", "slots")},
+            self._path,
+            self._step,
         )
 
     def __contains__(self, key: object) -> bool:

@@ -146,8 +146,9 @@ class _Arranging:
             victim = self._least_important() if self._too_large(block) else None
             if victim is None:
                 return self._result(block, dropped)
-            self.gone.append(victim.id)
-            dropped.append((victim.priority, Dropped(victim.id, f"the stack ‘{self.stack.id}’ has no room for it")))
+            priority, id = victim
+            self.gone.append(id)
+            dropped.append((priority, Dropped(id, f"the stack ‘{self.stack.id}’ has no room for it")))
 
     def _with_copy(self) -> _Block:
         """Measure with the longest copy that reaches the preferred sizes, else the longest that fits at all."""
@@ -201,10 +202,13 @@ class _Arranging:
                 found.append(id)
         return found
 
-    def _least_important(self) -> Layer | None:
-        layers = [self.layers[id] for id in self._leaves(self.stack)]
-        droppable = [layer for layer in layers if not isinstance(layer, PlateLayer) and layer.priority > _NEVER_DROPPED]
-        return max(reversed(droppable), key=lambda layer: layer.priority) if droppable else None
+    def _least_important(self) -> tuple[int, str] | None:
+        ranks = [
+            (layer.priority, id)
+            for id in self._leaves(self.stack)
+            if not isinstance(layer := self.layers[id], PlateLayer) and layer.priority > _NEVER_DROPPED
+        ]
+        return max(reversed(ranks), key=lambda rank: rank[0]) if ranks else None
 
     def _result(self, block: _Block, dropped: list[tuple[int, Dropped]]) -> Arrangement:
         stack, box, failed = self.stack, self.box, self._too_large(block)

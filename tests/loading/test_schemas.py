@@ -79,7 +79,7 @@ def _set(*path: Any) -> Callable[[Any], None]:
         ("brand_kit", _set("colors", "ink", 5)),
         ("brand_kit", _set("styles", "body", "weight", 5000)),
         ("copy", _set("headline", 12)),
-        ("copy", _set("lines", "lamp", ["x"])),
+        ("copy", _set("lines", "lamp", [])),
         ("campaign", _set("sampling", {"steps": 0})),
         ("project", _set("endpoint", "https://example.org")),
         ("project", _set("accept_licences", "FLUX-Non-Commercial-2.0")),
