@@ -208,7 +208,7 @@ class _Stacks:
     def _length(self, id: str, key: str | tuple[str, ...], text: str, axis: float) -> float:
         path = (key,) if isinstance(key, str) else key
         document, own = self._place(id)
-        return length(text, axis, self.size, (document, (*own, *path)), self.problems)
+        return round(length(text, axis, self.size, (document, (*own, *path)), self.problems), 4)
 
     def _place(self, id: str) -> Place:
         return f"template:{self.template.template}", ("layout", self.kind, "boxes", id)
