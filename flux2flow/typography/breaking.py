@@ -160,7 +160,7 @@ def _kind(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Nd":
         return "digit"
-    if category.startswith("L"):
+    if category[0] in "LM":  # a mark belongs to its letter, as Thai vowel signs do
         return "latin"
     return "space" if category == "Zs" else "mark"
 

@@ -98,7 +98,7 @@ RULES: dict[str, Rules] = {
         months=_ENGLISH_MONTHS, month_first=True,
         numbered=r"No\.|Nos\.|Fig\.|Figs\.|p\.|pp\.|vol\.|Vol\.|ch\.|Ch\.|Art\.|Sec\.|ISO|EN|Level|Size|Part|Chapter",
         titles=r"Mr\.?|Mrs\.?|Ms\.?|Mx\.?|Dr\.?|Prof\.|St\.?|Rev\.|Hon\.|Sen\.|Gov\.|Gen\.|Capt\.|Lt\.|Sgt\.",
-        quantities=r"a\.?m\.?|p\.?m\.?|AM|PM|in|in\.|mi|gal|pt|qt|sq|cu|million|billion|trillion|mn|bn|pcs?|mins?|hrs?"
+        quantities=r"a\.?m\.?|p\.?m\.?|AM|PM|in\.|mi|gal|pt|qt|sq|cu|million|billion|trillion|mn|bn|pcs?|mins?|hrs?"
         r"|secs?",
         avoided="a|I",
         patterns=(r"\d(?:st|nd|rd|th)␣(?=of|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))",),

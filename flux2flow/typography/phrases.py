@@ -28,9 +28,9 @@ class Parts:
 
 @lru_cache(maxsize=1024)
 def japanese(text: str) -> Parts:
-    """Find the phrases of Japanese; a phrase begins only where a word does."""
-    words = _starts("ja_word", text)
-    return Parts(_starts("ja", text) & words, words)
+    """Find the phrases of Japanese, and the words of its compounds; where a phrase begins, so does a word."""
+    found = _starts("ja", text)
+    return Parts(found, found | _starts("ja_word", text))
 
 
 @lru_cache(maxsize=1024)
