@@ -450,6 +450,20 @@ Layer = (
 )
 
 
+def styles(layer: Layer) -> tuple[Type, ...]:
+    """Give every text style that a layer sets words in."""
+    match layer:
+        case TextLayer() | ButtonLayer() | ChartLayer():
+            return (layer.type,)
+        case FigureLayer():
+            return layer.type, layer.caption_type
+        case TimelineLayer():
+            return layer.time_type, layer.title_type, layer.note_type
+        case TableLayer():
+            return layer.type, layer.header_type
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """Layers, or other stacks, set one after another, or on a grid of `columns` (0: none), by what they measure.

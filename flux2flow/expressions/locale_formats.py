@@ -11,6 +11,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
+from unicodedata import bidirectional
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -25,7 +26,9 @@ _ZEROS = {
     "adlm": 0x1E950, "mtei": 0xABF0, "hmnp": 0x1E140,
 }  # fmt: skip
 """CLDR's decimal numbering systems: the code point of their zero."""
-_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_LEFT_TO_RIGHT, _RIGHT_TO_LEFT, _POP = "\u2066", "\u2067", "\u2069"
+_STRONG = frozenset({"L", "R", "AL"})
+_NO_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 _ONE_NUMBER = re.compile(r"[\d.,\u066b\u066c]+")
 """What bidi keeps together by itself: digits and the separators between them (UAX #9, W4)."""
 
@@ -64,7 +67,10 @@ def _written(tag: str, text: str, value: Decimal | None = None) -> str:
         text = text.replace("%", symbols["percentSign"])
         text = text.replace("-", symbols["minusSign"], 1) if value < 0 else text
     if locale.text_direction == "rtl" and not _ONE_NUMBER.fullmatch(text):
-        return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
+        # CLDR's marks say which way the whole runs; an isolate says so too, and keeps the text around it out.
+        strong = (bidirectional(character) for character in text)
+        opening = _RIGHT_TO_LEFT if next((kind for kind in strong if kind in _STRONG), "L") != "L" else _LEFT_TO_RIGHT
+        return f"{opening}{text.translate(_NO_MARKS)}{_POP}"
     return text
 
 

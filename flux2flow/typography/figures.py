@@ -18,7 +18,7 @@ from flux2flow.typography.set_text import Typesetter
 
 COLUMN_GAP = 0.055
 """Between columns, as a part of the layer's width."""
-ROW_GAP = 0.09
+ROW_GAP = 0.055
 """Between rows, as a part of the layer's height."""
 UNIT_GAP = 0.1
 """Between a number and its unit, in em of the number."""
@@ -26,6 +26,8 @@ CAPTION_GAP = 0.5
 """Between a number's baseline and the top of its caption, in em of the caption, beyond the caption's own size."""
 CAPTION_SHARE = 0.5
 """At most this part of a cell's height goes to the caption."""
+CAPTION_OF_NUMBER = 0.46
+"""A caption's size is at most this part of its number's: the number is what is read first."""
 SYMBOL = 1.0
 """A symbol's height in em of the number."""
 
@@ -86,7 +88,21 @@ def _fitted(layer: FigureLayer, typesetter: Typesetter, columns: int) -> _Set:
     rows = math.ceil(count / columns)
     across = (layer.box.width - (columns - 1) * COLUMN_GAP * layer.box.width) / columns
     down = (layer.box.height - (rows - 1) * ROW_GAP * layer.box.height) / rows
-    captions, captions_fit = _captions(layer, typesetter, across, CAPTION_SHARE * down)
+    ceiling = layer.caption_fit.maximum
+    for _ in range(3):  # smaller captions leave the numbers more room, so that both settle within a few rounds
+        made = _with_captions(layer, typesetter, columns, (across, down), ceiling)
+        ceiling = max(CAPTION_OF_NUMBER * made.size, layer.caption_fit.minimum)
+        if all(caption is None or caption.size <= ceiling for caption in made.captions):
+            break
+    return made
+
+
+def _with_captions(
+    layer: FigureLayer, typesetter: Typesetter, columns: int, cell: tuple[float, float], ceiling: float
+) -> _Set:
+    """Set captions up to a size, then the numbers at the largest size that the rest of the cell allows."""
+    across, down = cell
+    captions, captions_fit = _captions(layer, typesetter, across, CAPTION_SHARE * down, ceiling)
 
     def make(size: float) -> _Set:
         numbers = tuple(_line(typesetter, f.number, layer.type, size) for f in layer.figures)
@@ -114,7 +130,7 @@ def _fitted(layer: FigureLayer, typesetter: Typesetter, columns: int) -> _Set:
 
 
 def _captions(
-    layer: FigureLayer, typesetter: Typesetter, across: float, down: float
+    layer: FigureLayer, typesetter: Typesetter, across: float, down: float, ceiling: float
 ) -> tuple[tuple[Fitted | None, ...], bool]:
     """Set all captions at the one largest size that fits a cell's width and its part of the height."""
 
@@ -131,7 +147,8 @@ def _captions(
     def fits(made: tuple[Fitted | None, ...]) -> bool:
         return all(word is None or (not word.report.overflow and height(word) <= down) for word in made)
 
-    made, at_floor = largest(layer.caption_fit, make, fits)
+    rule = replace(layer.caption_fit, maximum=max(min(ceiling, layer.caption_fit.maximum), layer.caption_fit.minimum))
+    made, at_floor = largest(rule, make, fits)
     good = fits(made)
     steps = (f"one size for all captions: {next((word.size for word in made if word), 0.0):g} px",)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import Align, FitRule, TableColumn, TableLayer, Type
 from flux2flow.typography.charts.drawing import Drawing, Part
-from flux2flow.typography.charts.words import UNBOUNDED, figures, height, rise, width
+from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, rise, width
 from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter
 
@@ -41,9 +41,15 @@ class _Grid:
     size: float
     fits: bool
 
+    def rise(self) -> float:
+        """Measure the tallest letter of all cells: rows of one line are then equally high."""
+        return max(rise(cell) for column in self.columns for cell in column.cells)
+
     def rows(self) -> list[float]:
         """Measure each row's words."""
-        return [max(height(column.cells[row]) for column in self.columns) for row in range(len(self.columns[0].cells))]
+        own = self.rise() + max(fall(cell) for column in self.columns for cell in column.cells)
+        count = len(self.columns[0].cells)
+        return [own + max(_inner(column.cells[row]) for column in self.columns) for row in range(count)]
 
     def head(self) -> float:
         """Measure the header's words; 0 without any."""
@@ -86,7 +92,7 @@ def set_table(layer: TableLayer, typesetter: Typesetter) -> tuple[Part, ...]:
 
 
 def _row(drawing: Drawing, layer: TableLayer, grid: _Grid, row: int, lefts: list[float], top: float) -> None:
-    base = top + max(rise(column.cells[row]) for column in grid.columns)
+    base = top + grid.rise()
     color = layer.accent if layer.accents[row] else layer.type.color
     for number, column in enumerate(grid.columns):
         cell, asked = column.cells[row], layer.columns[number]
@@ -101,6 +107,10 @@ def _row(drawing: Drawing, layer: TableLayer, grid: _Grid, row: int, lefts: list
         left = area.right - tail - before if not drawing.mirrored else area.x
         exact = Box(left + before - column.marks[row], top, width(cell), height(cell))
         drawing.words(f"cell-{row}-{number}", cell, type, drawing.sided(exact), baseline=base, color=color)
+
+
+def _inner(cell: Fitted) -> float:
+    return (len(cell.lines) - 1) * cell.leading * cell.size
 
 
 def _align(column: TableColumn) -> Align:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule, TimelineLayer, Type
 from flux2flow.typography.charts.drawing import Drawing, Part
-from flux2flow.typography.charts.words import UNBOUNDED, figures, height, rise, widest
+from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, rise, widest
 from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter
 
 ACROSS = 1.3
 """From this ratio of width to height on a timeline runs across."""
-NOTE = 0.82
+NOTE = 0.85
 """A note's size as a part of its title's."""
+NOTE_GAP = 0.28
+"""Between a title and its note, in em of the title."""
 DOT = 0.34
 """A dot's radius in em; a highlighted one is larger."""
 HIGHLIGHTED = 1.45
@@ -35,10 +37,23 @@ class _Words:
     notes: tuple[Fitted | None, ...]
     size: float
 
+    def title_height(self, number: int) -> float:
+        """Measure a title as if it had the highest and lowest letters of all, so that notes keep their distance."""
+        title = self.titles[number]
+        inner = (len(title.lines) - 1) * title.leading * title.size
+        return max(map(rise, self.titles)) + inner + max(map(fall, self.titles))
+
+    def note_base(self, number: int) -> float:
+        """Measure from the title's top to the note's first baseline."""
+        notes = [note for note in self.notes if note]
+        return self.title_height(number) + NOTE_GAP * self.size + max(map(rise, notes))
+
     def block(self, number: int) -> float:
         """Measure title and note."""
         note = self.notes[number]
-        return height(self.titles[number]) + (0.45 * self.size + height(note) if note else 0.0)
+        if note is None:
+            return self.title_height(number)
+        return self.note_base(number) + (len(note.lines) - 1) * note.leading * note.size + fall(note)
 
     def overflow(self) -> bool:
         every = (*self.times, *self.titles, *(note for note in self.notes if note))
@@ -83,8 +98,8 @@ def _across(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]:
         base = y + max(map(rise, words.titles))
         drawing.words(f"title-{number}", title, layer.title_type, Box(x, y, wide, height(title)), baseline=base)
         if note:
-            under = Box(x, y + height(title) + 0.45 * words.size, wide, height(note))
-            drawing.words(f"note-{number}", note, layer.note_type, under, "start", "top")
+            under = Box(x, y + words.title_height(number), wide, height(note))
+            drawing.words(f"note-{number}", note, layer.note_type, under, baseline=y + words.note_base(number))
     return tuple(drawing.parts)
 
 
@@ -129,8 +144,9 @@ def _downwards(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]
         place = Box(start, tops[number], wide, height(title))
         drawing.words(f"title-{number}", title, layer.title_type, place, baseline=base)
         if note:
-            under = Box(start, tops[number] + height(title) + 0.45 * words.size, wide, height(note))
-            drawing.words(f"note-{number}", note, layer.note_type, under, "start", "top")
+            under = Box(start, tops[number] + words.title_height(number), wide, height(note))
+            below = tops[number] + words.note_base(number)
+            drawing.words(f"note-{number}", note, layer.note_type, under, baseline=below)
     return tuple(drawing.parts)
 
 

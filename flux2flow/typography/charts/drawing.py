@@ -101,7 +101,10 @@ class Drawing:
         placed = self.typesetter.place(
             f"{self.id}/{name}", fitted, colored, self.sided(box), align, vertical, baseline=baseline
         )
-        self.parts.append(placed)
+        # The box that the words were given holds their ink, unless that leaves the layer.
+        inside = placed.ink.intersection(self.box)
+        box = placed.box.union(inside) if inside.area > 0 else placed.box
+        self.parts.append(replace(placed, box=box))
 
 
 def steps_through(points: Sequence[Point], *, closed: bool = False) -> list[PathStep]:

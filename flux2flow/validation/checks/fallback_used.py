@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.layout import GlyphRun, PlacedText
-from flux2flow.domain.scene import ButtonLayer, ChartLayer, Scene, TextLayer
+from flux2flow.domain.scene import Scene, styles
 from flux2flow.interfaces import CheckSubject
 
 
@@ -60,8 +60,7 @@ class _FallbackUsed:
 
 
 def _declared_families(scene: Scene) -> Mapping[str, tuple[str, ...]]:
-    typed = (layer for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer, ChartLayer)))
-    return {layer.id: layer.type.families for layer in typed}
+    return {layer.id: tuple(dict.fromkeys(f for type in styles(layer) for f in type.families)) for layer in scene.layers}
 
 
 def _runs(text: PlacedText) -> Iterator[GlyphRun]:
