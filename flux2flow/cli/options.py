@@ -34,6 +34,14 @@ campaign = click.argument(
 )
 no_plugins = click.option("--no-plugins", is_flag=True, help="Run without installed plugins.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+output_format = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("terminal", "json", "sarif", "junit", "github")),
+    default="terminal",
+    show_default=True,
+    help="How findings are printed: for people, or for code scanning, build servers, pull requests.",
+)
 backend = click.option("--backend", metavar="NAME", help="Paint with this backend instead of the campaign's model.")
 ocr = click.option("--ocr", is_flag=True, help="Read plates and pictures back, too (needs the extra [ocr]).")
 only = click.option(

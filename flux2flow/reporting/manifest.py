@@ -159,6 +159,7 @@ def _asset(asset: Asset, scene: Scene) -> dict[str, Any]:
         "fits": [{"layer": layer, "size": round(size, 3), "lines": lines} for layer, size, lines in asset.fits],
         "dropped": [{"layer": layer, "reason": reason} for layer, reason in asset.dropped],
         "repairs": list(asset.repairs),
+        "relaid": asset.relaid,
     }
 
 

@@ -14,8 +14,10 @@ from flux2flow.cli.console import console, shown_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flux2flow.api import Loaded
     from flux2flow.domain.plan import Plan
     from flux2flow.domain.report import Report
+    from flux2flow.plugins import Registry
 
 
 @click.command(short_help="Make the pictures, check them, release them.")
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--unconfined", is_flag=True, help="Draw this project's SVGs even where the system has no walls for it.")
 @options.ocr
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@options.output_format
 @options.as_json
 @options.no_plugins
 def command(
@@ -43,6 +46,7 @@ def command(
     unconfined: bool,
     ocr: bool,
     quiet: bool,
+    output_format: str,
     as_json: bool,
     no_plugins: bool,
 ) -> int:
@@ -50,12 +54,24 @@ def command(
     if plan_file is not None and (only or backend):
         raise click.UsageError("--plan is followed exactly: --only and --backend go to `flux2flow plan`")
     if plan_file is not None:
-        plan, run = _from_file(campaign, plan_file, plugins=not no_plugins)
+        plan, run, registry = _from_file(campaign, plan_file, plugins=not no_plugins)
+        loaded = None
     else:
-        plan, run = _from_campaign(campaign, only, backend, plugins=not no_plugins)
-    with options.placed(campaign), console.watching(len(plan.plates), quiet=quiet or as_json) as progress:
+        plan, run, loaded = _from_campaign(campaign, only, backend, plugins=not no_plugins)
+        registry = loaded.registry
+    with (
+        options.placed(campaign),
+        console.watching(len(plan.plates), quiet=quiet or as_json or output_format != "terminal") as progress,
+    ):
         report = run(progress=progress, force=force, workers=workers, unconfined=unconfined, ocr=ocr)
-    if as_json:
+    if output_format not in ("terminal", "json"):
+        from flux2flow.cli import report_formats
+        from flux2flow.reporting.located import as_findings
+
+        findings = (*report.findings, *as_findings(report.failures))
+        given = report.plan, registry, campaign, loaded
+        console.raw(report_formats.written(output_format, findings, *given, painted=True))
+    elif as_json or output_format == "json":
         from flux2flow.reporting.json import report_json
 
         console.raw(report_json(report))
@@ -68,16 +84,16 @@ def command(
 
 def _from_campaign(
     campaign: Path, only: tuple[dict[str, str], ...], backend: str | None, *, plugins: bool
-) -> tuple[Plan, Callable[..., Report]]:
+) -> tuple[Plan, Callable[..., Report], Loaded]:
     from flux2flow import api
 
     loaded = options.load(campaign, plugins=plugins, backend=backend)
     with options.placed(campaign):
         plan = options.planned(loaded, only)
-    return plan, partial(api.run, loaded, plan)
+    return plan, partial(api.run, loaded, plan), loaded
 
 
-def _from_file(campaign: Path, plan_file: Path, *, plugins: bool) -> tuple[Plan, Callable[..., Report]]:
+def _from_file(campaign: Path, plan_file: Path, *, plugins: bool) -> tuple[Plan, Callable[..., Report], Registry]:
     from flux2flow import api, planning
     from flux2flow.errors import PlanError
     from flux2flow.plugins import registry
@@ -88,4 +104,5 @@ def _from_file(campaign: Path, plan_file: Path, *, plugins: bool) -> tuple[Plan,
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{plan_file} cannot be read: {error}") from error
     plan = planning.plan_from_json(text)
-    return plan, partial(api.follow, plan, Project.of(campaign), registry(plugins=plugins))
+    known = registry(plugins=plugins)
+    return plan, partial(api.follow, plan, Project.of(campaign), known), known

@@ -16,9 +16,18 @@ from flux2flow.errors import EXIT_FINDINGS, EXIT_OK
 @options.backend
 @options.ocr
 @click.option("-v", "--verbose", is_flag=True, help="Show notes too.")
+@options.output_format
 @options.as_json
 @options.no_plugins
-def command(campaign: Path, backend: str | None, ocr: bool, verbose: bool, as_json: bool, no_plugins: bool) -> int:
+def command(
+    campaign: Path,
+    backend: str | None,
+    ocr: bool,
+    verbose: bool,
+    output_format: str,
+    as_json: bool,
+    no_plugins: bool,
+) -> int:
     """Check CAMPAIGN without painting: its files, and its type as it will be set."""
     from flux2flow import api
     from flux2flow.reporting.terminal import problems_of
@@ -28,7 +37,13 @@ def command(campaign: Path, backend: str | None, ocr: bool, verbose: bool, as_js
         findings = api.validate(loaded, ocr=ocr)
         licence = api.licence(loaded)
     code = EXIT_FINDINGS if any(finding.blocking for finding in findings) else EXIT_OK
-    if as_json:
+    if output_format not in ("terminal", "json"):
+        from flux2flow.cli import report_formats
+
+        given = api.plan(loaded), loaded.registry, campaign, loaded
+        console.raw(report_formats.written(output_format, findings, *given, painted=False))
+        return code
+    if as_json or output_format == "json":
         from flux2flow.reporting.json import findings_json
 
         console.raw(findings_json(findings, code, licence.document() if licence is not None else None))
