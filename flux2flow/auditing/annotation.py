@@ -42,7 +42,8 @@ class _Entry:
 
 def annotate(canvas: Canvas, findings: Sequence[Finding], fonts: Sequence[bytes], title: str) -> Canvas:
     """Draw findings on a picture. `fonts` are font files: the first one that has a character draws it."""
-    faces = [face for data in fonts if (face := skia.Typeface.MakeFromData(skia.Data.MakeWithCopy(data))) is not None]
+    manager = skia.FontMgr.New_Custom_Empty()  # the default one reads the system's fonts
+    faces = [face for data in fonts if (face := manager.makeFromData(skia.Data.MakeWithCopy(data))) is not None]
     if not faces:
         raise ValueError("annotating needs a font")
     pen = _Pen(faces)

@@ -97,11 +97,12 @@ def audit(
 
 
 def annotated(audit: Audit) -> bytes:
-    """Draw an audit's findings on its picture, as a PNG, in the kit's own fonts and the library's."""
+    """Draw an audit's findings on its picture, notes aside, as a PNG, in the library's and the kit's fonts."""
     title = f"{audit.file.rpartition('/')[2]} · {audit.standard.format.id}"
+    shown = [finding for finding in audit.findings if finding.level != "info"]
     fonts = [(library_root() / LABELS).read_bytes()]
     fonts += [audit.standard.files.read(font.file) for font in audit.standard.fonts]
-    return pictures.encode_png(auditing.annotate(audit.canvas, audit.findings, fonts, title), 6)
+    return pictures.encode_png(auditing.annotate(audit.canvas, shown, fonts, title), 6)
 
 
 def _words(
