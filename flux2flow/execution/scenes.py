@@ -110,7 +110,8 @@ class SceneMaker:
         from flux2flow.export.naming import asset_path  # here: a run with nothing to do loads no drawing library
 
         work = self.work
-        made = self._repaired(scene, plate, self._attempt(scene, plate))
+        sided, relaid = self._sided(scene, plate)
+        made = self._repaired(sided, plate, self._attempt(sided, plate, relaid=relaid))
         work.interruption.check()
         asset = _asset(scene, plate, key, made.layout, made.encoded, made.findings)
         place = asset_path(scene, made.encoded.media)
@@ -118,7 +119,22 @@ class SceneMaker:
         work.record("asset-stored", scene.id, key=key, object=asset.digest)
         return MadeAsset(asset, place)
 
-    def _attempt(self, scene: Scene, plate: Plate, repairs: tuple[str, ...] = ()) -> _Attempt:
+    def _sided(self, scene: Scene, plate: Plate) -> tuple[Scene, str]:
+        """Look at the plate under what asks for quiet: the scene as it is set, and why it changed sides if it did."""
+        if (other := scene.other_side) is None:
+            return scene, ""
+        from flux2flow.compositing.quiet import busyness
+        from flux2flow.typography.quiet import on_other_side, quiet_boxes, why_other_side
+
+        ground = self._canvas(plate)
+        here, there = (
+            busyness(ground, scene.plate, scene.size, quiet_boxes(layers, other.quiet))
+            for layers in (scene.layers, other.layers)
+        )
+        why = why_other_side(here, there)
+        return (on_other_side(scene), why) if why else (scene, "")
+
+    def _attempt(self, scene: Scene, plate: Plate, repairs: tuple[str, ...] = (), relaid: str = "") -> _Attempt:
         """Set, paint, encode, decode and check one scene; `repairs` say what was changed in it before."""
         from flux2flow.compositing import compose
         from flux2flow.export import encode
@@ -126,7 +142,7 @@ class SceneMaker:
         from flux2flow.validation import validate
 
         work, plan = self.work, self.work.plan
-        layout = replace(_layout(scene, plan, work.project), repairs=repairs)
+        layout = replace(_layout(scene, plan, work.project), repairs=repairs, relaid=relaid)
         work.interruption.check()
         ground = self._canvas(plate)
         canvas = compose(layout, ground, work.project)
@@ -158,7 +174,7 @@ class SceneMaker:
                 if kind not in found or (changed := applied(made.scene, found[kind])) is None:
                     continue
                 line = f"{layer}: {kind}, {found[kind].words}"
-                attempt = self._attempt(changed, plate, (*made.layout.repairs, line))
+                attempt = self._attempt(changed, plate, (*made.layout.repairs, line), made.layout.relaid)
                 still = any(_on_its_ground(finding, {layer: kinds}) for finding in attempt.findings)
                 if not still and _blocked(attempt) <= _blocked(made):
                     made = attempt
@@ -255,4 +271,5 @@ def _asset(
         dropped=tuple((dropped.id, dropped.reason) for dropped in layout.dropped),
         fits=tuple((text.id, text.fit.size, text.fit.lines) for text in layout.texts()),
         repairs=layout.repairs,
+        relaid=layout.relaid,
     )
