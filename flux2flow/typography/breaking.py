@@ -43,6 +43,7 @@ HYPHENATED = 0.1
 
 _CHINESE_PARTICLES = frozenset("的地得了着過过吗嗎呢吧啊呀")
 _WIDOWS = {"character": 0.5, "price": 0.2, "syllable": 0.3, "word": 0.15}
+_SHORT_PART, _SHORT_PART_AFTER = re.compile(r"(?<!\w)\w{1,3}[-‐]$"), re.compile(r"\w{1,3}(?!\w)")
 _SHORT_WORD = 5  # letters: fewer are a widow alone on a last line
 _PRICE = re.compile(
     rf"[{CURRENCY_SIGNS}]?(?:(?:{CURRENCY_CODES})\s)?[\d.,\s\u2019]+[^\W\d_]{{0,4}}\.?[{CURRENCY_SIGNS}%]?[*!.]*"
@@ -172,7 +173,9 @@ def _penalty(text: str, index: int, language: str) -> float:
         return no_break.AVOIDED if index in no_break.avoided(text, language) else _penalty_at_space(text, index)
     if before == SOFT_HYPHEN:
         return HYPHENATED
-    if before in "-‐/" or before == "\u200b":
+    if before in "-‐":  # all-in-one had better stay whole
+        return 0.15 if _SHORT_PART.search(text, 0, index) or _SHORT_PART_AFTER.match(text, index) else 0.05
+    if before in "/\u200b":
         return 0.05
     if "kanji" not in kinds and "hiragana" not in kinds and "katakana" not in kinds:
         return 0.0 if kinds[0] == "mark" else 0.05

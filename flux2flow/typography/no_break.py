@@ -59,25 +59,28 @@ def _compiled(language: str) -> tuple[re.Pattern[str], ...]:
 
 
 def _of_words(rules: Rules) -> list[str]:
-    """Turn a language's lists of words into patterns."""
+    """Turn a language's lists of words into patterns; each word as it is written, or in capitals."""
+    months, numbered, titles, quantities = (
+        f"(?:{words}|{words.upper()})" if words else ""
+        for words in (rules.months, rules.numbered, rules.titles, rules.quantities)
+    )
     sources = []
-    if rules.months:  # as written or in capitals: ‘may’ is no month
-        months = f"(?:{rules.months}|{rules.months.upper()})"
-        after = r"(?!\w)" if rules.months.isascii() else ""  # endings follow in the languages that have cases
+    if months:
+        after = r"(?!\w)" if months.isascii() else ""  # endings follow in the languages that have cases
         link = rf"(?i:{rules.day_link})␣" if rules.day_link else ""
         sources.append(rf"(?<!\d)\d{{1,2}}(?:er|re|º|ª)?␣{link}(?={months}{after})")
         if rules.month_first:
             sources.append(rf"(?<!\w){months}␣(?=\d{{1,2}}(?!\d))")
     if rules.ordinal_stop:
-        sources.append(r"(?<![\d.])\d{1,2}\.␣(?={L})")
-    if rules.numbered:
-        sources.append(rf"(?<!\w)(?:{rules.numbered})␣(?=\d|[IVX]+(?!\w))")
-    if rules.titles:  # and a name, which has a capital where there are capitals
-        sources.append(rf"(?<![\w-])(?:{rules.titles})␣(?!{{l}})(?={{L}})")
-    if rules.quantities:  # 8 Uhr, and 5 Mio. €
-        sources.append(rf"\d␣(?=(?:{rules.quantities})(?!\w))")
+        sources.append(r"(?<![\d.])(?<!\d\. )\d{1,2}\.␣(?={L})")
+    if numbered:
+        sources.append(rf"(?<!\w){numbered}␣(?=\d|[IVX]+(?!\w))")
+    if titles:  # and a name, which has a capital where there are capitals
+        sources.append(rf"(?<![\w-]){titles}␣(?!{{l}})(?={{L}})")
+    if quantities:  # 8 Uhr, and 5 Mio. €
+        sources.append(rf"\d␣(?={quantities}(?!\w))")
         sources.append(
-            rf"\d[{_SPACES}](?:{rules.quantities})␣(?=[{CURRENCY_SIGNS}]|(?:{CURRENCY_CODES}|{rules.quantities})(?!\w))"
+            rf"\d[{_SPACES}]{quantities}␣(?=[{CURRENCY_SIGNS}]|(?:{CURRENCY_CODES})(?!\w)|{quantities}(?!\w))"
         )
     if rules.short:
         sources.append(rf"(?<![\w’'-])(?i:{rules.short})␣(?=\S)")

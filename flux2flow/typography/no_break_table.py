@@ -40,17 +40,19 @@ CURRENCY_CODES = (
 )
 # The SI Brochure, 9th edition, §5.4.3: a space parts number and unit, and they are read as one. Then trade units.
 UNITS = (
-    r"[%‰]|°[CF]?|℃|℉|″|′|[kMGTPmcdµμn]?(?:m[²³23]?|g|[lL]|W|Wh|V|A|Ah|Hz|B|b|bit|bps|J|Pa|N|s|lx|lm|bar|cd|t|K|cal)"
-    r"|px|Mpx|MP|dB|h|min|ha|kcal|rpm|dpi|ppi|fps|km/h|m/s|[kMG](?:bit|B|b)/s|oz|fl␣oz|lbs?|ft|yd|mph|kt|pH|Ω|ppm"
+    r"[%‰]|°[CF]?|℃|℉|″|′|[kKMGTPmcdµμn]?(?:m[²³23]?|g|[lL]|W|Wh|V|A|Ah|Hz|B|b|bit|bps|J|Pa|N|s|lx|lm|bar|cd|t|K|cal)"
+    r"|px|pt|Mpx|MP|dB|h|min|ha|kcal|rpm|dpi|ppi|fps|km/h|m/s|[kMG](?:bit|B|b)/s|oz|fl␣oz|lbs?|ft|yd|mph|kt|pH|Ω|ppm"
 )
 
 # What holds in every language; RULES come on top.
 EVERYWHERE: tuple[str, ...] = (
-    rf"\d␣(?=(?:{UNITS}|{CURRENCY_CODES})(?![\w]))|\d␣(?=[%‰°{CURRENCY_SIGNS}])",  # 5 kg, 20 €, 5 % (SI, ISO 4217)
+    # 5 kg, 20 €, 5 % (SI, ISO 4217), and 5 KG in a line of capitals
+    rf"\d␣(?=(?:{UNITS}|{UNITS.upper()}|{CURRENCY_CODES})(?!\w))|\d␣(?=[%‰°{CURRENCY_SIGNS}])",
     rf"[{CURRENCY_SIGNS}§№#±≈≤≥]␣(?=\d)|(?<![A-Z])(?:{CURRENCY_CODES})␣(?=\d)",  # € 49, § 5, CHF 12
     r"(?<=\d)␣(?=\d{3}(?!\d))",  # 12 000: ISO 80000-1, groups of three
     r"\d␣[×x✕+−–]␣(?=\d)",  # 10 × 15, 2 + 1: a sign of reckoning stays between its numbers (ISO 80000-2)
     r"(?<=[\d.][–‒])‿(?=\d)",  # 2025–2026, 24.–26.: ranges
+    r"(?<![\d.])\d{1,2}\.␣(?=\d{1,2}\.)",  # 24. 12.
     r"\d-{l}{1,3}(?!\w)(?:-\d+)?",  # 5-й, 24-én, 10-ga, 2-in-1: a figure and its ending
     r"(?<!\w){L}-‿(?={L})",  # E-Mail, T-Shirt, X-ray, a-t-il: one letter is no line's end (DIN 5008, Duden, Chicago)
     r"(?<![\w.-])(?:{U}\.-)+{U}\.",  # J.-P., J.-C.
@@ -86,6 +88,7 @@ _JAPANESE_FIGURES = (
     r"|回|歳|才|倍|種類|種|点|件|台|杯|割|％|%|周年|袋|箱|冊|度|号|階|位|色|つ|代|ページ|キロ|グラム|メートル|センチ"
     r"|ミリ|リットル|ワット)"
 )
+_DATE = r"\d{1,2}月\d{1,2}[日号號]"
 _CHINESE_FIGURES = (
     r"[约約]?[\d,.]+(?:万|萬|亿|億|千|百)?(?:元|年|个月|個月|月|日|号|號|天|周年|週年|周|週|小时|小時|点|點|时|時"
     r"|分钟|分鐘|分|秒|个|個|瓶|片|件|名|人|次|岁|歲|倍|种|種|款|台|杯|折|％|%|盒|册|冊|度|层|層|位|色|页|頁|公斤|克"
@@ -382,9 +385,9 @@ RULES: dict[str, Rules] = {
         patterns=(rf"\d␣(?=(?:{_KOREAN_COUNTERS})(?![\uac00-\ud7a3]{{3}}))", r"\d[월년]␣(?=\d{1,2}[일월])"),
     ),
     # JLREQ: figures and what counts them are one word; so is a date's month or day.
-    "ja": Rules(patterns=(_JAPANESE_FIGURES,)),
+    "ja": Rules(patterns=(_JAPANESE_FIGURES, _DATE)),
     # CLREQ and GB/T 15834: figures and what counts them are one word.
-    "zh": Rules(patterns=(_CHINESE_FIGURES, r"第\d+{L}")),
+    "zh": Rules(patterns=(_CHINESE_FIGURES, _DATE, r"第\d+{L}")),
 }  # fmt: skip
 # Languages set by a neighbour's rules.
 _LIKE = {"no": "nb", "nn": "nb", "gl": "es", "be": "ru", "bs": "hr", "yue": "zh"}

@@ -123,6 +123,13 @@ def test_ordinary_words_do_break() -> None:
     assert segments("two words 5 boxes", "en") == ["two ", "words ", "5 ", "boxes"]
 
 
+def test_a_short_part_of_a_compound_does_not_like_to_be_parted() -> None:
+    """All-in-one parts at its hyphens less gladly than a compound of two long words."""
+    penalty = {place.index: place.penalty for place in breaks("all-in-one, night-cream", "en")}
+    assert penalty[4] == penalty[7] > penalty[18] > 0
+    assert penalty[12] < penalty[18]
+
+
 def test_korean_breaks_between_words_only() -> None:
     """Hangul words stay whole; spaces part them."""
     assert segments("조용한 빛을 당신에게", "ko") == ["조용한 ", "빛을 ", "당신에게"]
