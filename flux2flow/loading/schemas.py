@@ -61,7 +61,8 @@ def _copy_schema() -> dict[str, Any]:
     return {
         "$schema": DRAFT,
         "title": "flux2flow copy deck",
-        "description": "the words of one language; every text may hold {{ row.… }}, {{ variant.… }}, {{ locale }}",
+        "description": "the words of one language; every text may hold {{ row.… }}, {{ variant.… }}, {{ locale }},"
+        " *accents*, [words]{style}, :icons:, and a backslash before a sign that is none",
         "type": "object",
         "required": ["flux2flow"],
         "properties": {"flux2flow": _version()},

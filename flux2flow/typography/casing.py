@@ -74,6 +74,14 @@ def upper(text: str, language: str, kept: Sequence[str] = ()) -> str:
     return "".join([*result, _upper(text[place:], language)])
 
 
+def capital(letter: str, language: str) -> str:
+    """Give one letter's capital where that is one letter too; ß has one of its own."""
+    if letter == "ß":
+        return "ẞ"
+    made = _upper(letter, language)
+    return made if len(made) == 1 else letter
+
+
 def _upper(text: str, language: str) -> str:
     primary = language.split("-")[0].lower()
     if primary in _DOTTED_I:

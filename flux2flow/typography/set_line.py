@@ -36,7 +36,7 @@ def place_line(paragraph: Paragraph, line: ShapedLine, axis: Axis, type: Type) -
     length = pen - (axis.y if axis.vertical else axis.x)
     looks = [_look(own) for own in types]
     decorated = any(look.highlight or look.underline for look in looks)
-    letters = _letters(paragraph)
+    letters = _letters(paragraph) if decorated else (0.0, 0.0)
     return PlacedLine(
         paragraph.text[line.start : line.stop],
         line.start,

@@ -135,11 +135,15 @@ class Typesetter:
             x, y = _pen(line, size, area, align, direction), first + number * fitted.leading * size
             axis = Axis(box.right - y, box.y + x, size, True) if vertically else Axis(x, y, size, False)
             placed.append(place_line(fitted.paragraph, line, axis, type))
-        inks = [glyph.ink for line in placed for run in line.runs for glyph in run.glyphs if glyph.ink is not None]
+        runs = [run for line in placed for run in line.runs]
+        inks = [
+            glyph.ink.grown(run.stroke.width) if run.stroke else glyph.ink
+            for run in runs
+            for glyph in run.glyphs
+            if glyph.ink is not None
+        ]
         inks += [icon.box for line in placed for icon in line.icons]
         ink = _union(inks) if inks else Box(box.x, box.y, 0, 0)
-        if fitted.paragraph.setting.grow:
-            ink = ink.grown(fitted.paragraph.setting.grow * size)
         text = fitted.paragraph.text
         x_height = _dominant_x_height(fitted) * size
         return PlacedText(id, text, box, ink, tuple(placed), fitted.report, x_height, type.weight, max_chars)

@@ -15,7 +15,7 @@ from typing import Literal
 import uharfbuzz as hb
 
 from flux2flow.domain.scene import TextSpan
-from flux2flow.typography import bidi, east_asian, vertical
+from flux2flow.typography import bidi, casing, east_asian, vertical
 from flux2flow.typography.fonts import Cut, FontStack, InkBox
 
 # Scripts whose letters join or hang from a common line: tracking would tear them (T16).
@@ -210,6 +210,8 @@ class Paragraph:
         self.text = text
         self.setting = setting
         self._spans = _spans(len(text), setting.spans)
+        self._settings = tuple(setting.of(number) for number in range(len(setting.spans) + 1))
+        self._shown = self._with_capitals()
         self._cuts = self._assigned()
         self._scripts = scripts(text)
         self._levels = _levels(text, setting.base)
@@ -231,13 +233,23 @@ class Paragraph:
         """Give the paragraph of a text in a setting; the latest ones are kept."""
         return _paragraph(text, setting)
 
+    def _with_capitals(self) -> str:
+        """Give the text as it is shown: capitals stand for the small capitals that a font lacks, letter for letter."""
+        if not any(span.synthetic for span in self._settings):
+            return self.text
+        places = zip(self.text, self._spans, strict=True)
+        return "".join(
+            casing.capital(letter, self.setting.language) if self._settings[number].synthetic else letter
+            for letter, number in places
+        )
+
     def _assigned(self) -> list[int]:
         """Choose every character's cut in its own stack, each stack seeing the whole text around its spans."""
-        by_stack = {self.setting.stack: self.setting.stack.assign(self.text)}
-        stacks = [self.setting.of(number).stack for number in range(len(self.setting.spans) + 1)]
+        by_stack = {self.setting.stack: self.setting.stack.assign(self._shown)}
+        stacks = [span.stack for span in self._settings]
         for stack in stacks:
             if stack not in by_stack:
-                by_stack[stack] = stack.assign(self.text)
+                by_stack[stack] = stack.assign(self._shown)
         return [by_stack[stacks[number]][place] for place, number in enumerate(self._spans)]
 
     def _turned(self) -> list[Orientation]:
@@ -249,7 +261,7 @@ class Paragraph:
         return ["rotated" if kind == "R" or turn else "upright" for kind, turn in zip(kinds, turns, strict=True)]
 
     def _cut(self, place: int) -> Cut:
-        return self.setting.of(self._spans[place]).stack.cuts[self._cuts[place]]
+        return self._settings[self._spans[place]].stack.cuts[self._cuts[place]]
 
     @cached_property
     def _sums(self) -> list[float]:
@@ -286,7 +298,7 @@ class Paragraph:
         return self._lines[start, stop]
 
     def _line(self, start: int, stop: int) -> ShapedLine:
-        text = self.text
+        text = self._shown
         if stop > start and text[stop - 1] == SOFT_HYPHEN:
             text = f"{text[: stop - 1]}-{text[stop:]}"
         levels = bidi.line_levels(self.text, self._levels, start, stop, self.setting.base)
@@ -306,7 +318,7 @@ class Paragraph:
             if script_of(character) not in _NO_SCRIPT:
                 counts[key] = counts.get(key, 0) + 1
         script, cut, number = max(counts, key=lambda key: counts[key]) if counts else ("Latn", 0, 0)
-        span = self.setting.of(number)
+        span = self._settings[number]
         top, bottom = span.stack.cuts[cut].zone(script)
         return top * span.scale + span.shift, bottom * span.scale + span.shift
 
@@ -336,7 +348,7 @@ class Paragraph:
         return items
 
     def _run(self, text: str, item: Item) -> ShapedRun:
-        span = self.setting.of(item.span)
+        span = self._settings[item.span]
         if span.icon is not None:
             return self._icon_run(item, span, span.icon)
         cut = span.stack.cuts[item.cut]
@@ -390,7 +402,7 @@ class Paragraph:
     def _measure(self) -> None:
         """Note every cluster's advance, the white at its logical start and end, and how far its ink rises and falls."""
         for item in self._items(0, len(self.text), self._levels):
-            run = self._run(self.text, item)
+            run = self._run(self._shown, item)
             clusters: dict[int, list[ShapedGlyph]] = {}
             for glyph in run.glyphs:
                 clusters.setdefault(glyph.cluster, []).append(glyph)

@@ -1,6 +1,7 @@
 """Copy and its spans → the characters that are set, with every span's place among them.
 
-Tidies white space and applies capitals span by span; makes small capitals where a font has none. Knows no sizes.
+Tidies white space and applies capitals span by span; where a font has no small capitals, finds the letters that
+smaller capitals stand for. Knows no sizes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _HEAVIER = 70
 
 @dataclass(frozen=True, slots=True)
 class WordSpan:
-    """A span of the characters that are set; `synthetic` small capitals are smaller capitals."""
+    """A span of the characters that are set; `synthetic` ones are shown as smaller capitals, and stay what they are."""
 
     start: int
     stop: int
@@ -94,7 +95,7 @@ def _cased(
     small = replace(type, scale=type.scale * size, weight=min(type.weight + _HEAVIER, 1000))
     for is_small, letters in groupby(piece, lambda letter: _is_small(letter, type.small_caps == "all")):
         part = "".join(letters)
-        yield (upper(part), small, True) if is_small else (part, type, False)
+        yield (part, small, True) if is_small else (part, type, False)
 
 
 def _is_small(letter: str, all_letters: bool) -> bool:

@@ -151,7 +151,10 @@ def test_a_shadow_is_in_pixels_of_its_run() -> None:
 def test_made_small_capitals_say_so() -> None:
     """Inter has none: smaller, heavier capitals stand for them; capitals and figures stay as they are."""
     placed = set_one("Halfmoon 25 é", BOX, style(small_caps="small"), fit=SIZE)
-    assert placed.text == "HALFMOON 25 É"
+    assert placed.text == "Halfmoon 25 é"  # as with a font's own: the words stay what they are
+    capital = set_one("A", BOX, fit=SIZE).lines[0].runs[0].glyphs[0].id
+    shown = {glyph.cluster: glyph.id for run in placed.lines[0].runs for glyph in run.glyphs}
+    assert shown[1] == capital
     by_letter = {glyph.cluster: run for run in placed.lines[0].runs for glyph in run.glyphs}
     assert not by_letter[0].synthetic
     assert by_letter[1].synthetic
@@ -162,6 +165,18 @@ def test_made_small_capitals_say_so() -> None:
                if glyph.ink and (index := glyph.cluster) in (0, 2)}  # fmt: skip
     assert heights[2] < 0.85 * heights[0]
     assert not any(run.synthetic for run in set_one("Halfmoon", BOX, style(), fit=SIZE).lines[0].runs)
+
+
+def test_made_small_capitals_follow_the_language() -> None:
+    """Turkish i keeps its dot, German ß its one letter."""
+
+    def ids(text: str, locale: str, **changes: object) -> list[int]:
+        placed = set_one(text, BOX, style(**changes), locale=locale, fit=SIZE)
+        return [glyph.id for run in placed.lines[0].runs for glyph in run.glyphs]
+
+    assert ids("iz", "tr", small_caps="small") == ids("İZ", "tr")
+    assert ids("iz", "en", small_caps="small") == ids("IZ", "en")
+    assert ids("aß", "de", small_caps="small") == ids("Aẞ", "de")
 
 
 def test_all_small_capitals_make_capitals_small_too() -> None:
