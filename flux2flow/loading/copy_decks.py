@@ -107,7 +107,7 @@ def longest_texts(deck: Mapping[str, CopyValue]) -> Mapping[str, CopyValue]:
 def _value(value: Any) -> CopyValue:
     """Read a list of wordings, or {text: …, short: …}, as wordings; anything else as it is."""
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(value) or ""
     if not isinstance(value, dict):
         return str(value) if isinstance(value, str) else value  # what is no text was told
     if value.keys() == {"text", "short"}:
