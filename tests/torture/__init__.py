@@ -1,0 +1,1 @@
+"""Type beside headless Chromium's: strings, fonts, goldens, the comparison."""

@@ -21,10 +21,14 @@ UNSPACED = frozenset({"japanese", "chinese"})
 
 
 def pieces(text: Text) -> list[str]:
-    """Part a string at its spaces; Japanese and Chinese after their punctuation as well, every third letter at least."""
+    """Part a string at its spaces; Japanese and Chinese after their marks, and after every fourth letter."""
     if text.script not in UNSPACED:
         return text.text.split(" ")
-    return [piece for piece in re.findall(r"[^、。，！？：；\s]{1,4}[、。，！？：；\s]*|[、。，！？：；\s]+", text.text) if piece]
+    return [
+        piece
+        for piece in re.findall(r"[^、。，！？：；\s]{1,4}[、。，！？：；\s]*|[、。，！？：；\s]+", text.text)
+        if piece
+    ]
 
 
 def recombined(script: str, written: tuple[Text, ...], count: int) -> list[tuple[str, str]]:
