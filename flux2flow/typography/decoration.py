@@ -12,7 +12,7 @@ from flux2flow.domain.layout import TextMark
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.scene import Highlight, Underline
 from flux2flow.typography.fonts import Cut, Segment
-from flux2flow.typography.shaping import ShapedGlyph, ShapedRun
+from flux2flow.typography.runs import ShapedGlyph, ShapedRun
 
 _GAP = 0.9
 """Free on both sides of a letter that passes through an underline, in thicknesses of the line."""

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from uniseg.graphemecluster import grapheme_cluster_boundaries
 
 from flux2flow.typography.fonts import Cut
-
-if TYPE_CHECKING:
-    from flux2flow.typography.shaping import ShapedGlyph
+from flux2flow.typography.runs import ShapedGlyph
 
 Kind = Literal["U", "Tr", "R"]
 """Upright (with a form of its own where the font has one); turned by the font, else rotated; rotated."""

@@ -294,13 +294,13 @@ def test_a_missing_family_is_an_error() -> None:
 
 def test_two_runs_are_equal() -> None:
     """The same scene gives the same layout, with cold caches and with warm ones."""
-    from flux2flow.typography import breaking, fonts, shaping
+    from flux2flow.typography import breaking, fonts, runs, shaping
 
     made = scene(
         *(text_layer(copy, BOX, style_for(locale), id=locale) for locale, copy in COPY.items()), button_layer()
     )
     first = set_scene(made, kit(), FontFiles())
-    for cache in (breaking.breaks, shaping._shape, shaping._paragraph):
+    for cache in (breaking.breaks, runs.shape, shaping._paragraph):
         cache.cache_clear()
     fonts.CACHE.__init__()  # type: ignore[misc]
     assert set_scene(made, kit(), FontFiles()) == first
