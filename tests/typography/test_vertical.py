@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flux2flow.domain.layout import Glyph, GlyphRun, PlacedText
 from flux2flow.domain.measures import Box
@@ -215,3 +217,25 @@ def test_a_line_is_no_column() -> None:
     assert not placed.lines[0].vertical
     assert not any(run.rotated for run in placed.lines[0].runs)
     assert len({one.y for run in placed.lines[0].runs for one in run.glyphs}) == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.text("あいうえおッャー。、「」（）国語25kgA ・—…", min_size=1, max_size=40).filter(str.strip),
+    st.integers(80, 500), st.integers(80, 500),
+    st.sampled_from(["start", "center", "end"]), st.sampled_from(["top", "middle", "bottom"]),
+)  # fmt: skip
+def test_any_column_stays_in_its_box_or_says_so(text: str, width: int, height: int, align: str, vertical: str) -> None:
+    """Kana, marks, figures and Latin, however aligned; every character is set once."""
+    box = Box(30, 40, width, height)
+    placed = set_one(
+        text, box, TYPE, locale="ja", writing="vertical", fit=FitRule(8, 8, 90), align=align, vertical=vertical
+    )
+    clusters = {one.cluster for line in placed.lines for run in line.runs for one in run.glyphs}
+    visible = {index for index, letter in enumerate(placed.text) if not letter.isspace()}
+    assert visible <= clusters
+    if not placed.fit.overflow:
+        assert placed.ink.x >= box.x - 0.02
+        assert placed.ink.right <= box.right + 0.02
+        assert placed.ink.y >= box.y - 0.02
+        assert placed.ink.bottom <= box.bottom + 0.02
