@@ -14,9 +14,9 @@ from flux2flow.domain.scene import ButtonLayer, TextLayer
 from flux2flow.interfaces import CheckSubject
 from flux2flow.validation.subjects import about, excerpt, runs, script
 
-GAPS = {"ARABIC": 0.06, "DEVANAGARI": 0.08, "BENGALI": 0.08, "GURMUKHI": 0.08}
+GAPS = {"ARABIC": 0.03, "DEVANAGARI": 0.05, "BENGALI": 0.05, "GURMUKHI": 0.05}
 """Ems between the ink of two letters that join. Joined letters overlap; what fonts leave between them by design is
-hardly a hundredth, and the smallest tracking anybody sets to be seen is 0.05 em on either side."""
+hardly a hundredth, and the smallest tracking that anybody sets to be seen is 0.05 em."""
 
 OFTEN = 0.5
 """Of a text's joints: one alone may be a font's own habit, as nastaliq's steps are; tracking opens them all."""

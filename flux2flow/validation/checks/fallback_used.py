@@ -32,8 +32,9 @@ class _FallbackUsed:
         primary = {s for text in texts for run in _runs(text) if not run.fallback for s in _scripts(text, run)}
         for text in texts:
             by_family: dict[str, list[GlyphRun]] = defaultdict(list)
+            listed_here = declared.get(text.id.split("/")[0], ())
             for run in _runs(text):
-                if run.fallback:
+                if run.fallback or (listed_here and run.font.font.family not in listed_here):
                     by_family[run.font.font.family].append(run)
             for family, runs in sorted(by_family.items()):
                 listed = family in declared.get(text.id.split("/")[0], ())
@@ -60,7 +61,9 @@ class _FallbackUsed:
 
 
 def _declared_families(scene: Scene) -> Mapping[str, tuple[str, ...]]:
-    return {layer.id: tuple(dict.fromkeys(f for type in styles(layer) for f in type.families)) for layer in scene.layers}
+    return {
+        layer.id: tuple(dict.fromkeys(f for type in styles(layer) for f in type.families)) for layer in scene.layers
+    }
 
 
 def _runs(text: PlacedText) -> Iterator[GlyphRun]:

@@ -31,8 +31,8 @@ class _FontEmbedding:
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
         """One finding per font and type of file that would embed it."""
         media = [subject.encoded.media] if subject.encoded is not None else subject.format.media
-        fonts = {run.font.font.file.digest: run.font.font for text in subject.layout.texts() for run in runs(text)}
-        for font in sorted(fonts.values(), key=lambda font: (font.family, font.file.path)):
+        fonts = {run.font.font for text in subject.layout.texts() for run in runs(text)}
+        for font in sorted(fonts, key=lambda font: (font.family, font.file.path, font.embedding)):
             for kind in media:
                 problem = _problem(font.embedding, kind)
                 if problem:
