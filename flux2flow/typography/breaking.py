@@ -1,6 +1,6 @@
 """Text → where its lines may break, and how good each break would be.
 
-UAX #14 (uniseg's tables; Thai and its kin by ICU's dictionaries where installed), then what it leaves to typesetters:
+UAX #14 (and Thai and its kin by ICU's dictionaries where installed), then what it leaves to typesetters:
 kinsoku, brand names, no-break rules, Korean by words, Japanese and Chinese by a liking for phrases, no widows. Knows
 nothing about widths.
 """
@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from uniseg.linebreak import line_break_breakables
-
 from flux2flow.typography import dictionaries, no_break, phrases
 from flux2flow.typography.casing import names_in
+from flux2flow.typography.line_break import opportunities
 from flux2flow.typography.no_break_table import CURRENCY_CODES, CURRENCY_SIGNS
 
 SEVERE = 0.3
@@ -66,14 +65,13 @@ class Break:
 @lru_cache(maxsize=1024)
 def breaks(text: str, language: str, unbroken: tuple[str, ...] = ()) -> tuple[Break, ...]:
     """List the permitted breaks of a text, its end included, in order."""
-    allowed = list(line_break_breakables(text))
-    starts = dictionaries.word_starts(text, language)
+    allowed = dictionaries.word_starts(text, language).union(opportunities(text))
     hindered = _Hindrances(text, language, unbroken)
     result = []
     for index in range(1, len(text)):
         if text[index - 1] == "\n":
             result.append(Break(index, 0.0, mandatory=True))
-        elif (allowed[index] or index in starts) and not hindered.by(index):
+        elif index in allowed and not hindered.by(index):
             hyphen = text[index - 1] == SOFT_HYPHEN
             result.append(Break(index, _penalty(text, index, language), hyphen=hyphen))
     result.append(Break(len(text), 0.0, mandatory=True))

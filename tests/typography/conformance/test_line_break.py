@@ -1,4 +1,4 @@
-"""Line breaking against Unicode 15's LineBreakTest: untailored (uniseg), and what our tailoring changes there.
+"""Line breaking against Unicode 15's LineBreakTest: UAX #14 untailored, and what our tailoring changes there.
 
 Every deviation stands in `deviations/`, with its reason; one that is not listed fails, and so does a listed one that
 vanished. `python -m tests.typography.conformance.test_line_break` writes the lists anew; look at the difference.
@@ -6,21 +6,25 @@ vanished. `python -m tests.typography.conformance.test_line_break` writes the li
 
 from __future__ import annotations
 
+import random
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
-from uniseg.linebreak import line_break_breakables
+from uniseg.linebreak import line_break, line_break_breakables
 
 from flux2flow.typography import breaking
+from flux2flow.typography import line_break as line_break_rules
 from flux2flow.typography.breaking import breaks, hindrance
+from flux2flow.typography.line_break import opportunities
 from tests.typography.conformance.data_file import BreakCase, break_cases
 
 LISTS = Path(__file__).parent / "deviations"
 CASES = 7_654
-# The rules of UAX #14 that changed between Unicode 15.0, whose test this is, and 16.0, whose rules uniseg follows.
+# The rules of UAX #14 that changed between Unicode 15.0, whose test this is, and 16.0, whose rules are followed here.
 NEWER_RULES = {
     "LB20a": "16.0: no break after a hyphen that begins a word",
     "LB25": "16.0: no break between a comma or a full stop and the digit after it",
@@ -32,6 +36,11 @@ NEWER_RULES = {
 
 def untailored(text: str) -> frozenset[int]:
     """Break by UAX #14 alone."""
+    return frozenset([*opportunities(text), len(text)])
+
+
+def by_uniseg(text: str) -> frozenset[int]:
+    """Break by UAX #14 alone, as another implementation has it."""
     return frozenset([*(at for at, mark in enumerate(line_break_breakables(text)) if mark and at), len(text)])
 
 
@@ -80,18 +89,18 @@ def deviations(
 
 @cache
 def of_version() -> tuple[int, str]:
-    """Compare UAX #14 by uniseg with the data."""
+    """Compare UAX #14 alone with the data."""
     return deviations(lambda case: case.breaks, untailored, lambda case, at, more: newer_rule(case, at))
 
 
 @cache
 def of_tailoring() -> tuple[int, str]:
-    """Compare our breaks with UAX #14 by uniseg, on the same strings."""
+    """Compare our breaks with UAX #14 alone, on the same strings."""
     return tailoring_in(cases())
 
 
 def tailoring_in(chosen: Sequence[BreakCase]) -> tuple[int, str]:
-    """Compare our breaks with UAX #14 by uniseg, on these strings."""
+    """Compare our breaks with UAX #14 alone, on these strings."""
     return deviations(lambda case: untailored(case.text), tailored, rule_of_ours, chosen)
 
 
@@ -124,6 +133,43 @@ def test_how_many_cases_agree() -> None:
     assert {line.split("\t")[3] for line in found.splitlines()} == set(NEWER_RULES)
 
 
+def test_another_implementation_agrees() -> None:
+    """The rules of uniseg break every case as ours do, and 700 random strings of all classes (seed 3)."""
+    assert [case.line for case in cases() if by_uniseg(case.text) != untailored(case.text)] == []
+    source, seen = random.Random(3), 0
+    classes = by_class()
+    for _ in range(700):
+        text = "".join(source.choice(classes[source.choice(sorted(classes))]) for _ in range(source.randint(2, 10)))
+        seen += len(untailored(text))
+        assert untailored(text) == by_uniseg(text), [hex(ord(letter)) for letter in text]
+    assert seen > 2500
+
+
+def by_class() -> dict[str, list[str]]:
+    """Sort the assigned characters of the first two planes by their class."""
+    classes: dict[str, list[str]] = {}
+    for letter in map(chr, [*range(0xD800), *range(0xE000, 0x20000, 3)]):
+        if unicodedata.category(letter) != "Cn":
+            classes.setdefault(line_break(letter).name, []).append(letter)
+    assert len(classes) > 44
+    return classes
+
+
+@pytest.mark.parametrize("rule", ["_held_over_spaces", "_quoted", "_hyphenated", "_numeric", "_joined"])
+def test_without_one_group_of_rules_cases_fail(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: the data notices the lack of every group of rules."""
+    monkeypatch.setattr(line_break_rules._Rules, rule, lambda *arguments: False)
+    assert of_version.__wrapped__()[0] < 7_623
+
+
+def test_syllables_of_brahmic_scripts_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LB28a is newer than this data: a Balinese conjunct holds, and without the rule it would not."""
+    text = "\u1b13\u1b44\u1b13"
+    assert untailored(text) == by_uniseg(text) == {3}
+    monkeypatch.setattr(line_break_rules._Rules, "_aksara", lambda *arguments: False)
+    assert untailored(text) != {3}
+
+
 def test_tailoring_only_ever_forbids() -> None:
     """Our rules take breaks away; they add none but those after a line end, which the data has, too."""
     _, found = of_tailoring()
@@ -147,12 +193,12 @@ def test_a_new_deviation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 HEADINGS = {
     "version": [
-        "UAX #14 as uniseg 0.10.1 has it (Unicode 16.0) against LineBreakTest-15.0.0.txt, untailored:",
+        "UAX #14 as of Unicode 16.0 (ours, and uniseg 0.10.1) against LineBreakTest-15.0.0.txt, untailored:",
         "line in that file, place, + a break more or - one fewer than there, the rule that changed since.",
         *(f"{rule}: {reason}" for rule, reason in NEWER_RULES.items()),
     ],
     "tailoring": [
-        "What flux2flow's rules change in the same strings, set as English, against uniseg untailored:",
+        "What flux2flow's rules change in the same strings, set as English, against UAX #14 alone:",
         "line in LineBreakTest-15.0.0.txt, place, + or - a break, the rule (see `breaking.hindrance`).",
     ],
 }
