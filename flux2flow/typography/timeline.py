@@ -1,4 +1,4 @@
-"""A timeline layer → a line, its dots and the words at them, placed; it runs with the reading direction, or downwards.
+"""A timeline layer → a line, its dots and the words at them, placed: with the reading direction, or downwards.
 
 One size for times and titles, a smaller one for notes. Entries stand evenly apart: their order is what the line says.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule, TimelineLayer, Type
 from flux2flow.typography.charts.drawing import Drawing, Part
@@ -16,10 +17,12 @@ from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter
 
 ACROSS = 1.3
-"""From this ratio of width to height on a timeline runs across."""
+"""From this ratio of width to height on a timeline may run across."""
+FLAT = 1.1
+"""It does unless running downwards lets its words be so many times as large."""
 NOTE = 0.85
 """A note's size as a part of its title's."""
-NOTE_GAP = 0.28
+NOTE_GAP = 0.4
 """Between a title and its note, in em of the title."""
 DOT = 0.34
 """A dot's radius in em; a highlighted one is larger."""
@@ -62,9 +65,17 @@ class _Words:
 
 def set_timeline(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]:
     """Place a timeline; words that do not fit at the floor report an overflow."""
-    if layer.box.width >= ACROSS * layer.box.height:
-        return _across(layer, typesetter)
-    return _downwards(layer, typesetter)
+    downwards = _downwards(layer, typesetter)
+    if layer.box.width < ACROSS * layer.box.height:
+        return downwards
+    across = _across(layer, typesetter)
+    return across if _size(across) * FLAT >= _size(downwards) else downwards
+
+
+def _size(parts: tuple[Part, ...]) -> float:
+    """Give the size of a timeline's words; 0 where they do not fit."""
+    texts = [part for part in parts if isinstance(part, PlacedText)]
+    return 0.0 if any(text.fit.overflow for text in texts) else max(text.fit.size for text in texts)
 
 
 def _across(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]:
@@ -184,7 +195,7 @@ def _set(layer: TimelineLayer, typesetter: Typesetter, size: float, time_width: 
         return typesetter.fit(words, type, Frame(max(room, 1.0), UNBOUNDED), rule)
 
     return _Words(
-        tuple(fitted(m.time, figures(layer.time_type), time_width) for m in layer.milestones),
+        tuple(fitted(m.time, figures(layer.time_type), time_width, lines=1) for m in layer.milestones),
         tuple(fitted(m.title, layer.title_type, width) for m in layer.milestones),
         tuple(
             fitted(m.note, layer.note_type, width, NOTE, layer.fit.lines + 2) if m.note else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -117,14 +118,40 @@ def test_a_chart_that_does_not_fit() -> None:
     assert all(text.fit.overflow and text.fit.at_floor for text in kept.texts())
 
 
-@pytest.mark.parametrize("values", [(0, 0), (-3, 5)])
-def test_zero_and_negative_values_have_no_bar(values: tuple[float, float]) -> None:
-    """Nothing is drawn for what is not above zero, and nothing divides by it."""
-    shapes, _, _ = parts(layout(chart("bar", bars=tuple(Bar("a", value, str(value), False) for value in values))))
-    assert shapes[0].box.width == 0
+def test_zero_has_no_bar() -> None:
+    """Nothing is drawn for zero, and nothing divides by it."""
+    shapes, _, _ = parts(layout(chart("bar", bars=tuple(Bar("a", 0, "0", False) for _ in range(2)))))
+    assert [shape.box.width for shape in shapes] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["bar", "column"])
+@pytest.mark.parametrize("locale", ["en", "ar"])
+def test_negative_values_grow_the_other_way(kind: Literal["bar", "column"], locale: str) -> None:
+    """A negative bar has its share of length, on the other side of one common zero, its value at its own end."""
+    bars = tuple(Bar("abc", value, str(value), False) for value in (6, -3, 0, 1.5))
+    placed = layout(chart(kind, locale, bars=bars), locale=locale)
+    shapes, _, values = parts(placed)
+    zero = next(shape for shape in shapes if shape.id == "chart/zero")
+    drawn = [shape for shape in shapes if "/bar-" in shape.id]
+    lengths = [shape.box.width if kind == "bar" else shape.box.height for shape in drawn]
+    assert lengths == pytest.approx([lengths[0], lengths[0] / 2, 0, lengths[0] / 4], abs=0.01)
+    grows_right = kind == "bar" and locale == "en"
+    ends = [(shape.box.x, shape.box.right) if kind == "bar" else (shape.box.y, shape.box.bottom) for shape in drawn]
+    assert (ends[0][0] if grows_right else ends[0][1]) == pytest.approx(ends[1][1] if grows_right else ends[1][0])
+    assert abs((zero.box.x if kind == "bar" else zero.box.y) - (ends[0][0] if grows_right else ends[0][1])) <= 1
+    assert values[1].ink.intersection(drawn[1].box).area == 0
+    assert all(BOX.contains(text.ink, 0.5) for text in values)
+
+
+def test_a_missing_value_has_no_bar_and_is_said() -> None:
+    """A missing value is not zero: no shape at all, and the words that say so."""
+    bars = (Bar("a", 3, "3", False), Bar("b", None, "", False))
+    shapes, _, values = parts(layout(replace(chart("bar", bars=bars), missing="n/a")))
+    assert [shape.id for shape in shapes] == ["chart/bar-0"]
+    assert [text.text for text in values] == ["3", "n/a"]
 
 
 def test_an_empty_chart_is_left_out() -> None:
     """No rows, no chart, and a reason."""
     placed = layout(chart("bar", bars=()))
-    assert placed.dropped[0].reason == "the chart has no bars"
+    assert placed.dropped[0].reason == "the chart has nothing to show"

@@ -21,11 +21,11 @@ from flux2flow.typography.set_text import Typesetter
 
 HOLE = 0.62
 """The hole's radius as a part of the ring's."""
-SMALLEST = 0.34
+SMALLEST = 0.3
 """The ring's radius as a part of the chart's shorter side, at least."""
 NAME_SHARE = 0.3
 """At most this part of the width goes to the names on one side."""
-LEADER = 1.1
+LEADER = 0.8
 """From the ring to its words, in em."""
 SEAM = 0.008
 """Between two parts, as a part of the ring's radius."""
@@ -77,7 +77,7 @@ def set_donut(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, ...]:
     for side, right in zip(_sides(turns, shown, center[1], outer), (True, False), strict=True):
         _name(drawing, layer, words, side, turns, center, outer, right=right)
     if layer.middle:
-        room = HOLE * outer * 1.25
+        room = HOLE * outer * 1.45
         place = Box(center[0] - room / 2, center[1] - room / 2, room, room)
         rule = FitRule(2, layer.fit.minimum, max(layer.fit.maximum, HOLE * outer * 0.55))
         text = typesetter.fit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import ChartLayer
 from flux2flow.typography.charts.drawing import Drawing, Part
-from flux2flow.typography.charts.words import Words, bar_copy, fall, figures, largest_words
+from flux2flow.typography.charts.words import Words, bar_copy, fall, figures, largest_words, tallest
 from flux2flow.typography.set_text import Typesetter
 
 TRACK = 0.22
@@ -22,21 +22,22 @@ def set_progress(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, ...]:
     count = len(layer.bars)
 
     def needed(words: Words) -> float:
-        one = max(words.label_height, words.value_height) + (0.8 * words.gap) + THICKNESS * words.size
+        one = tallest((*words.labels, *words.values)) + (0.8 * words.gap) + THICKNESS * words.size
         return one * count + APART * words.size * (count - 1)
 
     def fits(words: Words) -> bool:
         return words.label_width + words.value_width + 2 * words.gap <= box.width and needed(words) <= box.height
 
     words = largest_words(layer, typesetter, bar_copy(layer, 0.75 * box.width), fits)
-    tall, thickness = max(words.label_height, words.value_height), THICKNESS * words.size
+    tall, thickness = tallest((*words.labels, *words.values)), THICKNESS * words.size
+    lowest = max(map(fall, (*words.labels, *words.values)))
     used = tall + 0.8 * words.gap + thickness
     # Rows spread over the box, but never so far that a bar seems to belong to the label below it.
     apart = min((box.height - used * count) / max(count - 1, 1), 2.4 * APART * words.size) if count > 1 else 0.0
     y = box.y + (box.height - used * count - apart * (count - 1)) / 2
     for number, bar in enumerate(layer.bars):
         label, value = words.labels[number], words.values[number]
-        area, base = Box(box.x, y, box.width, tall), y + tall - max(fall(label), fall(value))
+        area, base = Box(box.x, y, box.width, tall), y + tall - lowest
         first = base - (len(label.lines) - 1) * label.leading * label.size
         drawing.words(f"label-{number}", label, layer.type, area, "start", baseline=first)
         drawing.words(f"value-{number}", value, figures(layer.type), area, "end", baseline=base)
