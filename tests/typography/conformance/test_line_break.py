@@ -142,7 +142,7 @@ def test_another_implementation_agrees() -> None:
         text = "".join(source.choice(classes[source.choice(sorted(classes))]) for _ in range(source.randint(2, 10)))
         seen += len(untailored(text))
         assert untailored(text) == by_uniseg(text), [hex(ord(letter)) for letter in text]
-    assert seen > 2500
+    assert seen > 2000
 
 
 def by_class() -> dict[str, list[str]]:
