@@ -103,7 +103,8 @@ class Typesetter:
         """
         optical = _optical(max(rule.maximum, rule.minimum))
         fitted = fit(self.paragraph(text, type, optical), frame, rule, type.leading, self.unbroken)
-        if has_optical_size(type.families, self.fonts):
+        families = {*type.families, *(name for span in _spans_of(text) for name in span.source.type.families)}
+        if has_optical_size(tuple(families), self.fonts):
             for _ in range(2):  # small sizes are spaced wider, so that the size found may move once more
                 if _optical(fitted.size) == optical:
                     break
@@ -176,6 +177,10 @@ def inside(box: Box, width: float, height: float, align: Align, vertical: Vertic
     x = box.x + (box.width - width) * (left if direction == "ltr" else 1 - left)
     y = box.y + (box.height - height) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[vertical]
     return Box(x, y, width, height)
+
+
+def _spans_of(text: str | Words) -> tuple[WordSpan, ...]:
+    return () if isinstance(text, str) else text.spans
 
 
 def _grow(type: Type) -> float:

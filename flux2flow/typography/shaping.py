@@ -174,8 +174,8 @@ class Paragraph:
 
     def latin_like(self, start: int, stop: int) -> bool:
         """Say whether a stretch has Latin proportions throughout: Greek, Cyrillic and the like, and digits."""
-        if self.setting.vertical:
-            return False
+        if self.setting.vertical or any(span.scale > 1.0 for span in self.setting.spans):
+            return False  # larger letters need more than the style's leading, as other scripts do
         return all(script in ("Latn", "Grek", "Cyrl", "Armn", "Cher") for script in self._scripts[start:stop])
 
     def _items(self, start: int, stop: int, levels: Sequence[int]) -> list[Item]:

@@ -104,6 +104,21 @@ def test_scale_and_shift_move_and_shrink_one_run() -> None:
     assert placed.fit.size > whole.fit.size or placed.lines[0].box.width < whole.lines[0].box.width
 
 
+def test_larger_words_do_not_touch_the_line_above() -> None:
+    """Latin lines keep the style's leading; a span twice as large takes what its letters need."""
+    text = "Roasted dark and deep every day"
+    start = text.index("deep")
+    rule, box = FitRule(3, 40, 40), Box(0, 0, 360, 600)
+    placed = set_one(text, box, style(leading=1.0), fit=rule, spans=(TextSpan(start, start + 4, style(scale=2.0)),))
+    assert len(placed.lines) > 1
+    inks = [[glyph.ink for run in line.runs for glyph in run.glyphs if glyph.ink] for line in placed.lines]
+    for above, below in pairwise(inks):
+        assert max(ink.bottom for ink in above) < min(ink.y for ink in below)
+    plain = set_one(text, box, style(leading=1.0), fit=rule)
+    pitch = [line.box.y for line in plain.lines]
+    assert pitch[1] - pitch[0] == pytest.approx(40)
+
+
 def test_colour_travels_with_its_letters() -> None:
     """Over a line's end, too."""
     placed = spanned("For people who start at five", "who start at", style(color=RED), fit=FitRule(3, 60, 90))
