@@ -123,7 +123,13 @@ class _Search:
         count = len(self._fill(size, candidates) or ())
         if not count:  # an ellipse's lines may fit at one size and not at a slightly smaller one
             return self._shape(_greedy(self.paragraph, candidates, self._room(size, 1), overfull=True) or [])
-        return self._shape(_balanced(self.paragraph, candidates, self._room(size, count), count))
+        return self._shape(self._balanced(size, candidates, count))
+
+    def _balanced(self, size: float, candidates: Sequence[Break], count: int, running: bool = False) -> list[int]:
+        ends = _balanced(self.paragraph, candidates, self._room(size, count), count, running)
+        if ends is None:
+            raise AssertionError(f"greedy found {count} lines that balancing cannot make")
+        return ends
 
     def _justified(self, size: float, candidates: Sequence[Break]) -> tuple[float, tuple[ShapedLine, ...]] | None:
         """Find the largest size at which every line but the last fills the width with even word spaces."""
@@ -137,8 +143,7 @@ class _Search:
             if len(self.paragraph.text) / len(ends) < SHORTEST_LINE * (1 if self.latin else 0.5):
                 self.steps.append("not justified: the lines are a headline's, too short for even word spaces")
                 return None
-            room = self._room(trial, len(ends))
-            lines = self._shape(_balanced(self.paragraph, candidates, room, len(ends), running=True))
+            lines = self._shape(self._balanced(trial, candidates, len(ends), running=True))
             even = justified(self.paragraph, lines, self._em(trial))
             if even is not None and self._fits_exactly(even, trial):
                 found = found or (trial, even)
@@ -193,9 +198,12 @@ class _Search:
         if self.frame.shape == "rectangle":
             return _greedy(self.paragraph, candidates, self._room(size, 1))
         for count in range(1, self.rule.lines + 1):
-            ends = _greedy(self.paragraph, candidates, self._room(size, count))
-            if ends is not None and len(ends) == count:
-                return ends
+            room = self._room(size, count)
+            ends = _greedy(self.paragraph, candidates, room)
+            if ends is not None and len(ends) <= count:  # words may have to move down to the narrower lines
+                ends = _balanced(self.paragraph, candidates, room, count)
+                if ends is not None:
+                    return ends
         return None
 
     def _room(self, size: float, count: int) -> Widths:
@@ -317,13 +325,18 @@ def _greedy(
 
 def _balanced(
     paragraph: Paragraph, candidates: Sequence[Break], room: Widths, count: int, running: bool = False
-) -> list[int]:
-    """Choose the breaks of exactly `count` lines that read best: even lengths, good breaks, no short last line."""
+) -> list[int] | None:
+    """Choose the breaks of exactly `count` lines that read best: even lengths, good breaks, no short last line.
+
+    None where no breaks make so many lines that all fit.
+    """
     marks = [Break(0, 0.0, mandatory=True), *candidates]
     final = len(marks) - 1
-    headline = count <= HEADLINE_LINES and not running
     rooms = [room(number) for number in range(count)]
-    widest = max(rooms)
+    widest, shaped = max(rooms), min(rooms) < max(rooms)
+    headline = (count <= HEADLINE_LINES or shaped) and not running
+    if min(rooms) <= 0:
+        return None
     target = sum(paragraph.width(a.index, b.index) for a, b in pairwise(marks)) / count
     target = min(max(target, paragraph.width(0, marks[-1].index) / count), widest)
     layer: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
@@ -338,6 +351,8 @@ def _balanced(
                 if last > first + 1 and marks[last - 1].penalty <= AFTER_SENTENCE and headline and count > 1:
                     inside += _SENTENCE_INSIDE
                 length = paragraph.width(marks[first].index, place.index)
+                if length > width - _ROOM and shaped:
+                    break
                 spaces = paragraph.text.count(" ", marks[first].index, place.index) if running else 0
                 if length > width - _ROOM + spaces * _SPACE_GIVES and last > first + 1:
                     break
@@ -352,9 +367,7 @@ def _balanced(
                 if place.mandatory:
                     break
         layer = following
-    if final not in layer:
-        raise AssertionError(f"greedy found {count} lines that balancing cannot make")
-    return layer[final][1]
+    return layer[final][1] if final in layer else None
 
 
 def _widow(paragraph: Paragraph, start: int, stop: int) -> float:
