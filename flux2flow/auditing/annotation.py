@@ -19,8 +19,8 @@ from flux2flow.domain.measures import Box, PixelSize
 _COLORS = {"error": 0xFFC0272D, "fail": 0xFFC0272D, "warn": 0xFFB45F06, "info": 0xFF2B6CB0}
 _WORDS = {"error": "ERROR", "fail": "FAIL", "warn": "WARN", "info": "NOTE"}
 _PAPER, _TEXT, _QUIET = 0xFFFFFFFF, 0xFF1F2328, 0xFF59636E
-_READABLE = 720
-"""Pixels of the longer side that a picture is brought to before it is drawn on."""
+_READABLE = 1100
+"""Pixels of the longer side that a picture is brought near to, by a whole factor, before it is drawn on."""
 _LIST_WIDTH = 420
 _SIZE, _SMALL = 15.0, 13.0
 _MARGIN = 20.0
@@ -47,7 +47,7 @@ def annotate(canvas: Canvas, findings: Sequence[Finding], fonts: Sequence[bytes]
     if not faces:
         raise ValueError("annotating needs a font")
     pen = _Pen(faces)
-    scale = max(1, math.ceil(_READABLE / max(canvas.size.width, canvas.size.height)))
+    scale = max(1, round(_READABLE / max(canvas.size.width, canvas.size.height)))
     width, height = canvas.size.width * scale, canvas.size.height * scale
     beside = width <= 1.6 * height
     column = _LIST_WIDTH if beside else max(width - 2 * _MARGIN, 400)

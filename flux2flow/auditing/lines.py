@@ -94,7 +94,8 @@ def _marks(ink: Pixels) -> list[Box]:
         through = rows[0] == 0 and rows[-1] == len(ink) - 1 if len(rows) else True  # the end of a button, a rule
         if len(rows) >= 2 and not through:
             marks.append(Box(float(piece[0]), float(rows[0]), float(len(piece)), float(rows[-1] - rows[0] + 1)))
-    return marks
+    inner = [mark for mark in marks if mark.x > 0 and mark.right < ink.shape[1]]
+    return inner if len(inner) >= 3 else marks  # what touches the box's sides is often the end of a button
 
 
 def _drawn_out(ground: Pixels, fill: Pixels, known: Sequence[Color]) -> Pixels:

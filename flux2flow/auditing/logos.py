@@ -27,11 +27,14 @@ PROPORTIONS = (1.0, 0.8, 0.89, 1.12, 1.25, 0.72, 1.4)
 """Height over the true height: what a careless hand makes of a logo."""
 SEARCHED_WHOLE = 900_000
 """Pixels up to which bent logos are looked for too; in larger pictures only at half their size and below."""
-FOUND = 0.62
+FOUND = 0.72
 """Correlation of edges from which a logo of `PLAIN_AREA` pixels or more is one; a smaller one, with fewer edges, must
-fit better. Other shapes reach 0.5 where they are large, and 0.78 where they are tiny; logos 0.85 to 0.99."""
+fit better. Other shapes reach 0.6 where they are large, 0.83 where they are tiny, and 0.68 where they are the same
+word in the same font; logos reach 0.88 to 0.99."""
+SECOND = 0.85
+"""Correlation from which a second one in the same picture is one."""
 PLAIN_AREA = 5000
-_STEEPER = 0.22
+_STEEPER = 0.14
 """How much more of it a logo with a tenth of that area must reach."""
 _BENT_MOST = 1.55
 """How far from its true proportions a shape is still a bent logo, and not another shape."""
@@ -144,6 +147,8 @@ def find(canvas: Pixels, shape: Shape, most: int = 2) -> tuple[Match, ...]:
         if any(_same_place(candidate.pose, other.pose) for other in found):
             continue
         refined = _refined(picture, shape, candidate.pose)
+        if found and refined.score < SECOND:
+            continue
         if _is_found(refined, shape) and not any(_same_place(refined.pose, other.pose) for other in found):
             found.append(refined)
     return tuple(sorted(found, key=lambda match: -match.score)[:most])

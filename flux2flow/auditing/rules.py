@@ -26,6 +26,8 @@ RECOLORED = 12.0
 OFF_PALETTE = 5.0
 """ΔE2000 to the nearest token from which a plain area is another colour."""
 LARGE_AREA = 0.02
+SHAPED = 0.5
+"""Of its box: below it, an area is where a soft ground runs even, and no shape."""
 CLUTTERED = 0.06
 """Share of a logo's clear space that may differ strongly from its ground: a soft shadow, a horizon."""
 EXTREMES = (Color(255, 255, 255), Color(0, 0, 0))
@@ -76,10 +78,10 @@ def palette(seen: SeenPicture, tokens: Sequence[tuple[str, Color]], file: str) -
         name, token, away = nearest(area.color, tokens)
         if away <= OFF_PALETTE:
             continue
-        mix = mixed_from(area.color, tokens, within=2.0)
+        mix = mixed_from(area.color, tokens, within=2.5)
         yield Finding(
             check="palette",
-            level="info" if mix else "fail" if _is_set(area) else "warn",
+            level="fail" if not mix and _is_set(area) else "info" if mix or area.filled < SHAPED else "warn",
             message=f"{area.color.hex} fills {area.share:.1%} of the picture; the nearest token is {name} {token.hex}"
             + (f", and it is a mix of {mix[0]} and {mix[1]}" if mix else ""),
             asset=file,

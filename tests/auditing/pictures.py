@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -113,30 +114,47 @@ def _encoded(pixels: np.ndarray, made: Picture) -> bytes:
     return encode(Canvas(canvas.size, np.ascontiguousarray(pixels).tobytes()), made.standard.format, {}).data
 
 
+def _apart(made: Picture) -> tuple[np.ndarray, np.ndarray, PlacedLogo]:
+    """Give the picture without its logo, how much the logo covers of each pixel, and the logo."""
+    (logo,) = made.layout.logos()
+    rest = replace(made.layout, placed=tuple(layer for layer in made.layout.placed if layer is not logo))
+    without = np.asarray(Image.open(io.BytesIO(made.again(rest))).convert("RGB"))
+    cover = np.clip(np.abs(_pixels(made).astype(float) - without).max(axis=2) / 110, 0, 1)
+    box = logo.box.grown(3)
+    outside = np.ones(cover.shape, dtype=bool)
+    outside[int(box.y) : int(box.bottom) + 1, int(box.x) : int(box.right) + 1] = False
+    cover[outside] = 0
+    return without, cover, logo
+
+
+def _bent_logo(made: Picture, matrix: tuple[float, float, float, float]) -> bytes:
+    """Put the logo back through a matrix about its centre, as no layout here could: (xx, xy, yx, yy), backwards."""
+    without, cover, logo = _apart(made)
+    x, y = logo.box.x + logo.box.width / 2, logo.box.y + logo.box.height / 2
+    xx, xy, yx, yy = matrix
+    data = (xx, xy, x - xx * x - xy * y, yx, yy, y - yx * x - yy * y)
+    size = (without.shape[1], without.shape[0])
+    whole, mask = (
+        Image.fromarray(part).transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+        for part in (_pixels(made), (cover * 255).astype(np.uint8))
+    )
+    return _encoded(np.asarray(Image.composite(whole, Image.fromarray(without), mask)), made)
+
+
 def stretched_logo(made: Picture, seed: int) -> bytes:
     by = random.Random(seed).choice((0.8, 0.86, 1.16, 1.25))
-    return _with_logo(made, lambda logo: replace(logo, box=replace(logo.box, height=logo.box.height * by)))
+    return _bent_logo(made, (1, 0, 0, 1 / by))
 
 
 def turned_logo(made: Picture, seed: int) -> bytes:
-    angle = random.Random(seed).choice((-8, -5, 5, 8))
-    (logo,) = made.layout.logos()
-    whole, rest = _pixels(made), replace(made.layout, placed=tuple(x for x in made.layout.placed if x is not logo))
-    without = np.asarray(Image.open(io.BytesIO(made.again(rest))).convert("RGB"))
-    mask = (np.abs(whole.astype(int) - without).max(axis=2) > 24).astype(np.uint8) * 255
-    centre = (logo.box.x + logo.box.width / 2, logo.box.y + logo.box.height / 2)
-    turn = {"resample": Image.Resampling.BICUBIC, "center": centre}
-    picture, cut = (Image.fromarray(x).rotate(angle, **turn) for x in (whole, mask))
-    return _encoded(np.asarray(Image.composite(picture, Image.fromarray(without), cut)), made)
+    angle = math.radians(random.Random(seed).choice((-8, -5, 5, 8)))
+    return _bent_logo(made, (math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle)))
 
 
 def recolored_logo(made: Picture, seed: int) -> bytes:
     color = np.array(random.Random(seed).choice(((20, 90, 220), (190, 20, 160), (0, 150, 60))))
-    (logo,) = made.layout.logos()
-    whole, rest = _pixels(made), replace(made.layout, placed=tuple(x for x in made.layout.placed if x is not logo))
-    without = np.asarray(Image.open(io.BytesIO(made.again(rest))).convert("RGB")).astype(float)
-    cover = np.clip(np.abs(whole - without).max(axis=2, keepdims=True) / 110, 0, 1)
-    return _encoded((without + cover * (color - without)).astype(np.uint8), made)
+    without, cover, _ = _apart(made)
+    return _encoded((without + cover[..., None] * (color - without)).astype(np.uint8), made)
 
 
 def small_logo(made: Picture, seed: int) -> bytes:
