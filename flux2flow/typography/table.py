@@ -183,12 +183,18 @@ def _mark(cell: Fitted, decimal: str) -> float:
     """Measure from a number's ink to its decimal mark, or to the end of its last digit without one."""
     text = cell.paragraph.text
     place = text.rfind(decimal)
-    if place < 0 or not text[place + 1 : place + 2].isdigit():
-        place = max((index + 1 for index, character in enumerate(text) if character.isdigit()), default=len(text))
+    after = place < 0 or not text[place + 1 : place + 2].isdigit()
+    if after:
+        place = max((index for index, character in enumerate(text) if character.isdigit()), default=len(text) - 1)
     line = cell.lines[0] if cell.lines else None
     if line is None or line.ink is None:
         return 0.0
-    return (cell.paragraph.width(0, place) - line.ink.left) * cell.size
+    pen = -line.ink.left
+    for glyph in (glyph for run in line.runs for glyph in run.glyphs):  # from left to right, as numbers run
+        if glyph.cluster == place:
+            return (pen + (glyph.advance if after else 0.0)) * cell.size
+        pen += glyph.advance
+    return pen * cell.size
 
 
 def _words(grid: _Grid) -> list[Fitted]:

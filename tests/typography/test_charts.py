@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
@@ -35,7 +36,20 @@ NAMES = {
 MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "de": ("Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"),
-    "ar": ("يناير", "فبراير", "مارس", "أبريل", "مايو", "يونيو", "يوليو", "أغسطس", "سبتمبر", "أكتوبر", "نوفمبر", "ديسمبر"),
+    "ar": (
+        "يناير",
+        "فبراير",
+        "مارس",
+        "أبريل",
+        "مايو",
+        "يونيو",
+        "يوليو",
+        "أغسطس",
+        "سبتمبر",
+        "أكتوبر",
+        "نوفمبر",
+        "ديسمبر",
+    ),
     "ja": tuple(f"{month}月" for month in range(1, 13)),
 }
 Values = Sequence[float | None]
@@ -198,10 +212,10 @@ def test_lines_go_through_their_values() -> None:
     placed = layout(several("line", [[10.0, 20, 0, 40, 25]], ticks=True))
     (line,) = paths(placed, "line-0-")
     points = [step.points[0] for step in line.steps]
-    assert len({round(b[0] - a[0], 6) for a, b in zip(points, points[1:], strict=False)}) == 1
+    assert len({round(b[0] - a[0], 6) for a, b in pairwise(points)}) == 1
     unit = (points[2][1] - points[3][1]) / 40
     assert [points[2][1] - y for _, y in points] == pytest.approx([10 * unit, 20 * unit, 0, 40 * unit, 25 * unit])
-    ticks = {tick: shape for tick, shape in zip((0, 10, 20, 30, 40), shapes(placed, "grid-"), strict=True)}
+    ticks = dict(zip((0, 10, 20, 30, 40), shapes(placed, "grid-"), strict=True))
     for value, shape in ticks.items():
         assert abs(shape.box.y + shape.box.height / 2 - (points[2][1] - value * unit)) <= 1
 
@@ -231,7 +245,7 @@ def test_line_values_stand_clear_of_the_line() -> None:
 
 def crosses(points: Sequence[tuple[float, float]], box: Box) -> bool:
     """Whether a line goes through a box."""
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         for step in range(101):
             x, y = x0 + (x1 - x0) * step / 100, y0 + (y1 - y0) * step / 100
             if box.x < x < box.right and box.y < y < box.bottom:
@@ -275,7 +289,7 @@ def test_a_donut_is_one_turn(values: Values) -> None:
     degrees = [math.degrees(stop - start) for start, stop in turns]
     assert sum(degrees) == pytest.approx(360, abs=1e-9)
     assert degrees == pytest.approx([360 * (value or 0) / total for value in values])
-    assert all(a[1] == b[0] for a, b in zip(turns, turns[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(turns))
 
 
 def test_rings_are_round() -> None:
@@ -286,7 +300,9 @@ def test_rings_are_round() -> None:
         for step in ring((0, 0), 300, 500, start, stop):
             if step.verb == "curve":
                 for part in range(21):
-                    worst = max(worst, min(abs(math.hypot(*bezier(pen, step.points, part / 20)) - r) for r in (300, 500)))
+                    worst = max(
+                        worst, min(abs(math.hypot(*bezier(pen, step.points, part / 20)) - r) for r in (300, 500))
+                    )
             pen = step.points[-1] if step.points else pen
     assert worst < 0.01
     assert abs(math.hypot(*bezier((0, -500), ((270, -500), (500, -270), (500, 0)), 0.5)) - 500) > 0.01  # control
@@ -387,7 +403,9 @@ def random_chart(kind: ChartKind, numbers: random.Random, locale: str) -> ChartL
     if kind in SINGLE:
         values = [value() for _ in range(numbers.randint(2, 5))]
         return single(kind, [abs(v) if whole and v else v for v in [scale, *values[1:]]], locale)
-    count = 2 if kind == "slope" else numbers.randint(3, 6 if "bar" in kind or "column" in kind or kind == "dot" else 12)
+    count = (
+        2 if kind == "slope" else numbers.randint(3, 6 if "bar" in kind or "column" in kind or kind == "dot" else 12)
+    )
     table = [[value() for _ in range(count)] for _ in range(numbers.randint(1 if kind in ("line", "dot") else 2, 3))]
     table[0][0] = scale
     return several(kind, table, locale, ticks=kind in ("line", "area") and numbers.random() < 0.6)
@@ -414,7 +432,7 @@ def test_spread_keeps_order_gaps_and_ends() -> None:
         placed = spread(wanted, sizes, 0, 120, gap)
         order = sorted(range(len(sizes)), key=lambda index: (wanted[index], index))
         assert room_for(sizes, gap) <= 120
-        for a, b in zip(order, order[1:], strict=False):
+        for a, b in pairwise(order):
             assert placed[b] - sizes[b] / 2 - placed[a] - sizes[a] / 2 >= gap - 1e-6
         assert min(placed[i] - sizes[i] / 2 for i in order) >= -1e-6
         assert max(placed[i] + sizes[i] / 2 for i in order) <= 120 + 1e-6

@@ -48,7 +48,8 @@ def set_grouped_bars(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, .
     def fits(words: Words) -> bool:
         room = _room(layer, words, box)[0]
         line = GROUP_SHARE * row / each
-        return room >= 0.5 * SHORTEST_BAR * box.width and tallest((*words.values, *words.names)) <= line and words.label_height <= row
+        high = tallest((*words.values, *words.names)) <= line and words.label_height <= row
+        return high and room >= 0.5 * SHORTEST_BAR * box.width
 
     words = largest_words(layer, typesetter, series_copy(layer, 0.75 * LABEL_SHARE * box.width), fits)
     room, naming = _room(layer, words, box)
