@@ -1,0 +1,114 @@
+"""Our type agrees with headless Chromium's, string by string; what does not is listed with its reason, and no more.
+
+A sample in the ordinary run; `make torture` (`-m long`) compares all of 15 × 300 strings.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tests.torture.compare import Agreement, Mutation, compare, compare_all, goldens, listed, share
+from tests.torture.corpus import SCRIPTS, Text, texts
+from tests.torture.triage import UNEXPLAINED
+
+SAMPLE = (0, 5, 10, 15)
+BREAKS, ADVANCES, ORDERS = 0.97, 0.99, 1.0
+"""What must agree over all scripts: line breaks, advances within half a pixel, visual order."""
+
+
+def sample(script: str) -> list[Text]:
+    """Take four hand-written strings of a script."""
+    return [texts(script)[number] for number in SAMPLE]
+
+
+def compared(chosen: list[Text], mutation: Mutation | None = None) -> Agreement:
+    """Compare some strings."""
+    total = Agreement()
+    for text in chosen:
+        total.add(compare(text, mutation) if mutation else compare(text))
+    return total
+
+
+@cache
+def everything() -> dict[str, Agreement]:
+    """Compare all strings, once a run."""
+    return compare_all()
+
+
+def of(case: str) -> str:
+    """Give the string's id that a case belongs to."""
+    return case.split("@")[0].split("#")[0].split(" ")[0]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_sample_deviates_where_the_list_says(script: str) -> None:
+    """Every deviation of the sample is listed with its reason, and every listed one is still there."""
+    chosen = sample(script)
+    ids = {text.id for text in chosen}
+    expected = {case: name for case, name in listed().items() if of(case) in ids}
+    assert compared(chosen).reasons == expected
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_goldens_hold_every_string(script: str) -> None:
+    """Three hundred strings a script, as they stand in the files, measured with the fonts as they stand there."""
+    rows = goldens(script)["rows"]
+    assert len(texts(script)) >= 300
+    assert {text.id: text.text for text in texts(script)} == {key: row["text"] for key, row in rows.items()}
+
+
+def test_no_deviation_is_unexplained() -> None:
+    """`listed` refuses reasons without words; none is the one that triage gives to what no rule knows."""
+    assert UNEXPLAINED not in listed().values()
+
+
+# Each control with what must suffer: a comparison that cannot tell these apart would tell nothing.
+CONTROLS = {
+    "no kerning": ("latin", Mutation(features=(("kern", 0),)), "advances"),
+    "another font": ("cyrillic", Mutation(families=("Noto Sans",)), "advances"),
+    "no ligatures or conjuncts": ("devanagari", Mutation(features=(("akhn", 0), ("half", 0), ("rphf", 0))), "advances"),
+    "Japanese called English": ("japanese", Mutation(language="en"), "advances"),
+    "Chinese called English": ("chinese", Mutation(language="en"), "advances"),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_controls_fail(name: str) -> None:
+    """A wrong language, a wrong font, a feature switched off: each shows at once as deviations that are not listed."""
+    script, mutation, _ = CONTROLS[name]
+    chosen = list(texts(script)[:22])
+    agreement = compared(chosen, mutation)
+    assert share(agreement.advances) < ADVANCES
+    assert set(agreement.deviations) - set(listed())
+
+
+def test_a_listed_deviation_that_vanished_would_be_seen() -> None:
+    """Control of the list: a case more than there is, or one less, is a difference."""
+    script = "hebrew"
+    found = compared(list(texts(script)[:22])).reasons
+    assert found, "Hebrew's hyphens deviate"
+    first = next(iter(found))
+    assert {case: name for case, name in found.items() if case != first} != found
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_all_strings_deviate_where_the_list_says(script: str) -> None:
+    """All 300 strings of a script."""
+    expected = {case: name for case, name in listed().items() if case.startswith(f"{script}-")}
+    assert everything()[script].reasons == expected
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_all_scripts_together_agree() -> None:
+    """Breaks in 97 of 100 boxes, advances in 99 of 100 clusters and lines, and every string in Chromium's order."""
+    total = Agreement()
+    for agreement in everything().values():
+        total.add(agreement)
+    assert share(total.breaks) >= BREAKS
+    assert share(total.advances) >= ADVANCES
+    assert share(total.orders) >= ORDERS
