@@ -133,9 +133,10 @@ def ink_outside_its_box(picture: Picture, draw: random.Random) -> Picture:
 
 @kind("fit-floor")
 def text_at_its_floor(picture: Picture, draw: random.Random) -> Picture:
-    size = next(text for text in picture.layout.texts() if text.id == "headline").fit.size
     rule = headline(picture.scene).fit
-    return with_headline(picture, fit=FitRule(rule.lines, size + draw.uniform(0.0, 0.02), size * 3))
+    roomy = with_headline(picture, fit=FitRule(rule.lines, 8, rule.maximum * 3))
+    size = next(text for text in roomy.layout.texts() if text.id == "headline").fit.size
+    return with_headline(picture, fit=FitRule(rule.lines, size, rule.maximum * draw.uniform(3, 4)))
 
 
 @kind("min-size")
