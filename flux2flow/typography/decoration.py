@@ -99,6 +99,7 @@ def underlines(
         run = part.glyphs[0][0]
         offset, thickness = (side * run.scale for side in run.cut.underline())
         thickness = line.thickness * run.scale if line.thickness is not None else thickness
+        thickness = max(thickness, 1 / axis.size)  # a line thinner than a pixel is a grey one
         if axis.vertical:
             top = 0.5 * run.scale + _COLUMN_LINE + thickness
         elif line.offset is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 
 from flux2flow.compositing.painter import paint
 from flux2flow.domain.canvas import Canvas
+from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.layout import Glyph, PlacedIcon, PlacedText, TextMark
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import Shadow, Stroke
@@ -22,7 +26,8 @@ from tests.compositing.builders import Files, font, layout, plate, text
 SIZE = PixelSize(120, 120)
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
 STROKE_RED, STROKE_BLUE = Color(*RED), Color(*BLUE)
-INTER = Path(__file__).parents[2] / "brand_kits" / "aurora" / "fonts" / "Inter-Variable.ttf"
+ROOT = Path(__file__).parents[2]
+INTER = ROOT / "brand_kits" / "aurora" / "fonts" / "Inter-Variable.ttf"
 
 
 @cache
@@ -183,3 +188,30 @@ def test_effects_are_the_same_bytes_every_time() -> None:
     first = painted(placed, files).tobytes()
     assert all(painted(placed, files).tobytes() == first for _ in range(5))
     assert painted(letter(files, "Ag", 10), files).tobytes() != first
+
+
+def everything() -> str:
+    """Digest one picture with every effect in it."""
+    files, data = Files(), color_font.colr_v1()
+    mark = TextMark(Box(8.3, 30.2, 70.5, 70.1), STROKE_BLUE, 9.7)
+    icon = PlacedIcon("bean", files.picture("icon.svg", ICON, 10, 10, "svg"), Box(70, 10, 30, 30), STROKE_RED, 0)
+    placed = letter(files, "Ag", 10, shadow=Shadow(3, 4, 5, STROKE_BLUE), stroke=Stroke(2, STROKE_RED))
+    first = painted(lined(placed, highlights=(mark,), underlines=(mark,), icons=(icon,)), files)
+    second = painted(letter(files, "Ag", 40, 20, rotated=True), files)
+    sun = painted(text(font(files, data), data, chr(color_font.EMOJI), 10, 100, 77, "#000000"), files)
+    return digest(first.tobytes() + second.tobytes() + sun.tobytes())
+
+
+def test_fresh_processes_paint_the_same_bytes(tmp_path: Path) -> None:
+    """Whatever the hash seed, the thread count and the folder."""
+    program = "from tests.compositing.test_text_effects import everything; print(everything())"
+    found = set()
+    for seed in ("0", "1013", "4242"):
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "engine"))),
+            "OMP_NUM_THREADS": seed[0].replace("0", "1"),
+        }  # fmt: skip
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        found.add(done.stdout.strip())
+    assert found == {everything()}

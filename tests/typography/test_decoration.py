@@ -43,6 +43,12 @@ def test_an_underline_without_descenders_is_one_piece_as_wide_as_the_ink() -> No
     assert line.color == placed.lines[0].runs[0].color
 
 
+def test_an_underline_is_a_pixel_thick_at_least() -> None:
+    """At eight pixels a font's own line would be a grey shade."""
+    small = set_one("Hamburn", BOX, style(decoration=Decoration(underline=Underline())), fit=FitRule(1, 8, 8))
+    assert [mark.box.height for mark in small.lines[0].underlines] == pytest.approx([1.0])
+
+
 def test_letters_that_pass_through_an_underline_leave_gaps() -> None:
     """Between the pieces stands the letter's own stroke, and it touches none; without `skip_ink` there is one piece."""
     placed = decorated("manyone", underline=Underline(color=MARIGOLD))
