@@ -185,3 +185,22 @@ def test_a_standing_product_stands_in_no_stack(campaign: Path) -> None:
     with_template(campaign, "      product: {x: 55%, y: 10%, w: 40%, h: 75%}\n", "")
     codes = {problem.code for problem in told(with_stack(campaign, COLUMN.replace("[logo", "[product, logo")))}
     assert codes == {"standing-in-stack"}
+
+
+def test_a_stack_is_set_from_yaml(campaign: Path) -> None:
+    """From the template to placed type: the stack's children stand under each other, inside its box."""
+    from flux2flow.domain.plate import BackendLimits
+    from flux2flow.planning import plan
+    from flux2flow.typography import set_scene
+
+    bundle = loaded(with_stack(campaign, COLUMN + "        gap: 3vmin\n"))
+    made = plan(bundle, BackendLimits("procedural", max_references=4, max_pixels=1 << 20))
+    scene = next(scene for scene in made.scenes if scene.stacks)
+    box = scene.stacks[0].box
+    assert box is not None
+    placed = {part.id: part for part in set_scene(scene, made.fonts, project_of(campaign)).placed}
+    logo, headline, line = (placed[id] for id in ("logo", "headline", "line"))
+    assert headline.kind == line.kind == "text"
+    assert logo.kind == "logo"
+    assert logo.box.bottom < headline.ink.y < headline.ink.bottom < line.ink.y
+    assert all(box.contains(part.box, 1) for part in (logo, headline, line))

@@ -10,7 +10,7 @@ from flux2flow.domain.measures import Box
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.scene import Scene, ShapeLayer, Stack, TextLayer
 from flux2flow.errors import SpecError
-from flux2flow.planning import plan
+from flux2flow.planning import plan, plan_from_json, plan_to_json
 from tests.planning.bundles import LIMITS, TEMPLATE, bundle
 
 COLUMN: dict[str, Any] = {
@@ -160,3 +160,16 @@ def test_the_other_side_is_the_layout_mirrored(locale: str) -> None:
     assert other.quiet == ("headline", "cta")
     assert scene(planned({}), locale).other_side is None
     assert scene(made, locale, "iab/leaderboard").other_side is None
+
+
+def test_a_plan_file_keeps_stacks_wordings_and_the_other_side() -> None:
+    """What is written reads back equal, so that `render --plan` sets what `render` sets."""
+    template = stacked()
+    template["layout"]["landscape"]["flip_when_busy"] = True
+    made = planned(template, copy={"en": {"headline": ("Meet the new {{ row.name }}", "{{ row.name }}")}})
+    again = plan_from_json(plan_to_json(made))
+    assert again == made
+    other = scene(again).other_side
+    assert other is not None
+    assert other.stacks[0].box == Box(660, 63, 480, 504)
+    assert other.stacks[0].align == "start"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flux2flow.domain.layout import Layout, PlacedText
 from flux2flow.domain.measures import Box, Color
@@ -254,3 +257,75 @@ def test_layers_outside_stacks_are_untouched() -> None:
     free = text_layer("Hi there", Box(700, 40, 300, 60), id="free")
     beside = texts(set_stacks(HEADLINE, free, stacks=(stack("headline"),)))["free"]
     assert beside == texts(layout(free))["free"]
+
+
+COUNTS = Counter[str]()
+PARTS = st.lists(
+    st.tuples(
+        st.sampled_from(["text", "line", "button", "logo", "shape"]),
+        st.lists(st.sampled_from(["light", "Äg", "quietly", "Aurora", "j", "night"]), min_size=1, max_size=9),
+        st.integers(1, 4),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def drawn(parts: list[tuple[str, list[str], int]]) -> tuple[list[Layer], tuple[tuple[str, float], ...]]:
+    layers: list[Layer] = []
+    for number, (kind, words, priority) in enumerate(parts):
+        id, copy = f"{kind}-{number}", " ".join(words)
+        if kind in ("text", "line"):
+            rule = FitRule(3, 10, 40) if kind == "text" else FitRule(1, 10, 30)
+            layers.append(text(id, copy, rule, priority=priority))
+        elif kind == "button":
+            layers.append(button(id, copy, FitRule(1, 10, 20), priority=priority))
+        else:
+            layers.append(logo(id, priority=priority) if kind == "logo" else replace(rule_line(id), priority=priority))
+    sizes = tuple((layer.id, 12.0) for layer in layers if layer.id.startswith("shape"))
+    return layers, sizes
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    PARTS,
+    st.sampled_from(["down", "across", "grid"]),
+    st.floats(80, 700),
+    st.floats(40, 500),
+    st.sampled_from(["en", "ar"]),
+    st.booleans(),
+)
+def test_whatever_is_stacked(
+    parts: list[tuple[str, list[str], int]], kind: str, width: float, height: float, locale: str, spread: bool
+) -> None:
+    """Children stay in the box and apart from each other, or a text says that there was no room; none is lost."""
+    layers, sizes = drawn(parts)
+    box = Box(40, 30, width, height)
+    whole = stack(
+        *(layer.id for layer in layers), box=box, sizes=sizes, gap=8.0, spread=spread,
+        direction="across" if kind == "across" else "down", columns=2 if kind == "grid" else 0, row_gap=8.0,
+    )  # fmt: skip
+    made = set_stacks(*layers, stacks=(whole,), locale=locale)
+    placed = {part.id: part for part in made.placed if part.kind not in ("plate", "text") or "/" not in part.id}
+    assert {layer.id for layer in layers} == ({*placed} - {"plate"}) | {entry.id for entry in made.dropped}
+    assert all(layer.priority > 1 for layer in layers if layer.id in {entry.id for entry in made.dropped})
+    if any(part.fit.overflow for part in made.texts()):
+        COUNTS["without room"] += 1
+        return
+    seen = [part.ink if part.kind == "text" else part.box for id, part in placed.items() if id != "plate"]  # type: ignore[union-attr]
+    if not made.texts():
+        return  # pictures alone: their own checks speak of their sizes
+    COUNTS["in the box"] += 1
+    for one in seen:
+        assert box.contains(one, 0.6), (one, box)
+    for one, other in combinations(seen, 2):
+        common = one.intersection(other)
+        assert min(common.width, common.height) < 0.6, (one, other)
+
+
+def test_what_was_stacked_was_of_both_kinds() -> None:
+    """Control: hypothesis drew many stacks that fit, and some that did not."""
+    if not COUNTS:
+        pytest.skip("the property did not run before this")
+    assert COUNTS["in the box"] > 20
+    assert COUNTS["without room"] > 3
