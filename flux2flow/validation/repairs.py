@@ -34,8 +34,8 @@ OPACITIES = tuple(round(0.05 * step, 2) for step in range(4, 19))
 STEP, FURTHEST = 0.5, 24
 """A text is moved by half an em a try, at most so many times."""
 
-SCRIM_MARGIN = 0.5
-"""Ems of scrim around the ink."""
+SCRIM_MARGIN, OF_THE_GAP, CORNER = 0.34, 0.6, 0.22
+"""Ems of scrim around the ink, at most this part of the way to the picture's edge; ems of its corners' radius."""
 
 Kind = Literal["move", "pair", "scrim", "repaint"]
 
@@ -52,6 +52,7 @@ class Repair:
     opacity: float = 1.0
     move: tuple[float, float] = (0.0, 0.0)
     box: Box | None = None
+    radius: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _scrimmed(layer: TextLayer, repair: Repair) -> list[Layer]:
     assert repair.color is not None, "a scrim names its colour"
     assert repair.box is not None, "a scrim has a place"
     fill = repair.color.with_alpha(repair.opacity)
-    radius = min(repair.box.width, repair.box.height) * 0.08
+    radius = min(repair.radius, repair.box.width / 2, repair.box.height / 2)
     shape = ShapeLayer(f"{layer.id}-scrim", "rectangle", repair.box, Gradient(fill, fill), radius, layer.priority)
     return [shape, layer]
 
@@ -159,8 +160,7 @@ def _pair(trial: _Trial, _layout: Layout, standards: Standards) -> Repair | None
 
 def _scrim(trial: _Trial, layout: Layout, standards: Standards) -> Repair | None:
     """Choose the faintest scrim, in a colour of the kit, under which the text passes in its own colour."""
-    box = trial.text.ink.grown(SCRIM_MARGIN * trial.text.fit.size)
-    box = box.intersection(Box(0, 0, layout.size.width, layout.size.height))
+    box = _around(trial.text, layout)
     place = window(box, 0, trial.ink)
     under = trial.pixels[place].astype(np.float64)
 
@@ -177,8 +177,18 @@ def _scrim(trial: _Trial, layout: Layout, standards: Standards) -> Repair | None
         if passing:
             _, ratio, name, color = max(passing, key=lambda entry: entry[1])
             words = f"a scrim of ‘{name}’ at {opacity:.0%} brings {_shown(ratio)}"
-            return Repair("scrim", trial.text.id, words, ratio, color, opacity, box=box)
+            return Repair(
+                "scrim", trial.text.id, words, ratio, color, opacity, box=box, radius=CORNER * trial.text.fit.size
+            )
     return None
+
+
+def _around(text: PlacedText, layout: Layout) -> Box:
+    """Give the ink a margin that leaves air to the picture's edges."""
+    ink, size = text.ink, layout.size
+    gaps = (ink.x, ink.y, size.width - ink.right, size.height - ink.bottom)
+    left, top, right, bottom = (max(min(SCRIM_MARGIN * text.fit.size, OF_THE_GAP * gap), 0.0) for gap in gaps)
+    return Box(ink.x - left, ink.y - top, ink.width + left + right, ink.height + top + bottom)
 
 
 def _move(trial: _Trial, layout: Layout, _standards: Standards) -> Repair | None:
