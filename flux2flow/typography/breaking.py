@@ -198,6 +198,8 @@ def _penalty_in_japanese(text: str, index: int, before: str, after: str) -> floa
     """Like breaks between phrases (文節), bear them between a compound's words, and avoid them elsewhere."""
     if before == "mark" or after == "mark":
         return 0.05 if text[index - 1] == "・" else AFTER_SENTENCE if text[index - 1] in "。！？" else -0.06
+    if before == "digit":
+        return 0.4  # 第1四半期: what a figure counts, whatever it is
     parts = phrases.japanese(text)
     if index not in parts.words:
         return 0.6 if before == after == "katakana" else 0.5

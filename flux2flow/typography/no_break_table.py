@@ -89,6 +89,14 @@ _JAPANESE_FIGURES = (
     r"|ミリ|リットル|ワット)"
 )
 _DATE = r"\d{1,2}月\d{1,2}[日号號]"
+_RANGE = r"(?<=[\d月日号年時时円元点點])[〜～]‿(?=\d)"
+_ORDINAL = r"第‿(?=[\d一二三四五六七八九十百])"
+# 十二席, 一号店: figures in kanji hold what they count, but 唯一, 統一 and their like are words of their own.
+_KANJI_FIGURES = r"(?<![唯統単均同])[〇一二三四五六七八九十百千]‿(?=[一-鿿])"
+_HANZI_FIGURES = (
+    r"[〇一二三四五六七八九十百千两兩]"
+    r"‿(?=[〇一二三四五六七八九十百千个個杯瓶片件名人次岁歲倍种種款台折盒册冊层層位天年月])"
+)
 _CHINESE_FIGURES = (
     r"[约約]?[\d,.]+(?:万|萬|亿|億|千|百)?(?:元|年|个月|個月|月|日|号|號|天|周年|週年|周|週|小时|小時|点|點|时|時"
     r"|分钟|分鐘|分|秒|个|個|瓶|片|件|名|人|次|岁|歲|倍|种|種|款|台|杯|折|％|%|盒|册|冊|度|层|層|位|色|页|頁|公斤|克"
@@ -385,9 +393,9 @@ RULES: dict[str, Rules] = {
         patterns=(rf"\d␣(?=(?:{_KOREAN_COUNTERS})(?![\uac00-\ud7a3]{{3}}))", r"\d[월년]␣(?=\d{1,2}[일월])"),
     ),
     # JLREQ: figures and what counts them are one word; so is a date's month or day.
-    "ja": Rules(patterns=(_JAPANESE_FIGURES, _DATE)),
+    "ja": Rules(patterns=(_JAPANESE_FIGURES, _DATE, _RANGE, _ORDINAL, _KANJI_FIGURES)),
     # CLREQ and GB/T 15834: figures and what counts them are one word.
-    "zh": Rules(patterns=(_CHINESE_FIGURES, _DATE, r"第\d+{L}")),
+    "zh": Rules(patterns=(_CHINESE_FIGURES, _DATE, _RANGE, _ORDINAL, _HANZI_FIGURES, r"第\d+{L}")),
 }  # fmt: skip
 # Languages set by a neighbour's rules.
 _LIKE = {"no": "nb", "nn": "nb", "gl": "es", "be": "ru", "bs": "hr", "yue": "zh"}

@@ -99,6 +99,8 @@ def test_rules_belong_to_their_language(language: str, text: str, elsewhere: str
         ("hu", "a 24^-^é^n este"),
         ("en", "the 2^-^i^n^-^1 pan"),
         ("ja", "1^2^月^2^4^日から8^時^間、第^5^回"),
+        ("ja", "十^二^席、第^一^号店、唯一無二の店は1^月〜^3^月"),
+        ("zh", "第^一^次的十^二^个统一标准"),
         ("zh", "6^月^1^8^日仅售9^9^元，第^5^届"),
         ("en", "a^b^c^@^d^-^e^.^c^o^m or d^-^e^.^c^o^m/shop"),
         ("fr", "au 0^1^ ^2^3^ ^4^5^ ^6^7^ ^8^9 ou"),
