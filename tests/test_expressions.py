@@ -64,7 +64,15 @@ def test_evaluates(source: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "text"),
-    [("en", "1,234.50"), ("de", "1.234,50"), ("fr-CA", "1\u00a0234,50"), ("fr", "1\u202f234,50"), ("ja", "1,234.50"), ("pl", "1234,50"), ("pl-PL", "1234,50")],
+    [
+        ("en", "1,234.50"),
+        ("de", "1.234,50"),
+        ("fr-CA", "1\u00a0234,50"),
+        ("fr", "1\u202f234,50"),
+        ("ja", "1,234.50"),
+        ("pl", "1234,50"),
+        ("pl-PL", "1234,50"),
+    ],
 )
 def test_numbers_follow_the_locale(locale: str, text: str) -> None:
     assert evaluate("{{ '1234.5' | number(2) }}", {"locale": locale}) == text
@@ -233,3 +241,105 @@ def test_any_string_gives_text_or_an_error_inside_it(source: str) -> None:
         text, offset = "", error.offset
     assert isinstance(text, str)
     assert 0 <= offset <= max(len(source) - 1, 0)
+
+
+NUMBERS = "{{ '1234567.891' | number(digits=2) }} {{ '-1234.5' | number }} {{ 0.4256 | percent(digits=1) }}"
+MONEY = "{{ '1234.5' | currency('EUR') }} {{ '1234.5' | currency('JPY') }} {{ 1234 | currency('USD', digits=0) }}"
+DATES = "{{ '2026-03-31' | date('long') }} | {{ '2026-03' | date('yMMM') }} | {{ '2026' | date('y') }}"
+WRITTEN = {
+    "en": (
+        "1,234,567.89 -1,234.5 42.6%",
+        "€1,234.50 ¥1,235 $1,234",
+        "March 31, 2026 | Mar 2026 | 2026",
+        "48.2K 1.5 kg 42%",
+    ),
+    "de": (
+        "1.234.567,89 -1.234,5 42,6\u00a0%",
+        "1.234,50\u00a0€ 1.235\u00a0¥ 1.234\u00a0$",
+        "31. März 2026 | März 2026 | 2026",
+        "48.200 1,5 kg 42\u00a0%",
+    ),
+    "ja": (
+        "1,234,567.89 -1,234.5 42.6%",
+        "€1,234.50 ￥1,235 $1,234",
+        "2026年3月31日 | 2026年3月 | 2026年",
+        "4.8万 1.5 kg 42%",
+    ),
+    "sv": (
+        "1\u00a0234\u00a0567,89 −1\u00a0234,5 42,6\u00a0%",
+        "1\u00a0234,50\u00a0€ 1\u00a0235\u00a0JPY 1\u00a0234\u00a0US$",
+        "31 mars 2026 | mars 2026 | 2026",
+        "48,2\u00a0tn 1,5 kg 42\u00a0%",
+    ),
+    "hi": (
+        "12,34,567.89 -1,234.5 42.6%",
+        "€1,234.50 JP¥1,235 $1,234",
+        "31 मार्च 2026 | मार्च 2026 | 2026",
+        "48.2\u00a0हज़ार 1.5 कि॰ग्रा॰ 42%",
+    ),
+    "ar": (
+        "1,234,567.89 \u2066-1,234.5\u2069 \u206642.6%\u2069",
+        "\u20671,234.50\u00a0€\u2069 \u20671,235\u00a0JP¥\u2069 \u20671,234\u00a0US$\u2069",
+        "\u206731 مارس 2026\u2069 | \u2067مارس 2026\u2069 | 2026",
+        "\u206748.2\u00a0ألف\u2069 \u20671.5 كغم\u2069 \u206642%\u2069",
+    ),
+    "ar-EG": (
+        "١٬٢٣٤٬٥٦٧٫٨٩ \u2067-١٬٢٣٤٫٥\u2069 \u2067٤٢٫٦٪\u2069",
+        "\u2067١٬٢٣٤٫٥٠\u00a0€\u2069 \u2067١٬٢٣٥\u00a0JP¥\u2069 \u2067١٬٢٣٤\u00a0US$\u2069",
+        "\u2067٣١ مارس ٢٠٢٦\u2069 | \u2067مارس ٢٠٢٦\u2069 | ٢٠٢٦",
+        "\u2067٤٨٫٢\u00a0ألف\u2069 \u2067١٫٥ كغم\u2069 \u2067٤٢٪\u2069",
+    ),
+    "fa": (
+        "۱٬۲۳۴٬۵۶۷٫۸۹ \u2066−۱٬۲۳۴٫۵\u2069 \u2066۴۲٫۶٪\u2069",
+        "\u2066€\u00a0۱٬۲۳۴٫۵۰\u2069 \u2066¥\u00a0۱٬۲۳۵\u2069 \u2066$\u00a0۱٬۲۳۴\u2069",
+        "\u2067۳۱ مارس ۲۰۲۶\u2069 | \u2067مارس ۲۰۲۶\u2069 | ۲۰۲۶",
+        "\u2067۴۸٫۲\u00a0هزار\u2069 \u2067۱٫۵ کیلوگرم\u2069 \u2066۴۲٪\u2069",
+    ),
+}
+"""By CLDR 47, as Babel 2.18 ships it; a newer CLDR changes them on purpose only."""
+
+
+@pytest.mark.parametrize("locale", WRITTEN)
+def test_numbers_money_and_dates_are_the_locales_own(locale: str) -> None:
+    """Separators, digits, signs, currency places and month names are CLDR's; right-to-left ones are isolated."""
+    short = "{{ 48200 | compact(1) }} {{ '1.5' | unit('kilogram') }} {{ 42 | percent(of=100) }}"
+    assert tuple(evaluate(source, {"locale": locale}) for source in (NUMBERS, MONEY, DATES, short)) == WRITTEN[locale]
+
+
+def test_a_locale_may_ask_for_digits() -> None:
+    """`-u-nu-` chooses the digits; an unknown region falls back to its language, an unknown language to English."""
+    assert evaluate("{{ 1234 | number }}", {"locale": "ar-u-nu-arab"}) == "١٬٢٣٤"
+    assert evaluate("{{ 1234 | number }}", {"locale": "ar-EG-u-nu-latn"}) == "1,234"
+    assert evaluate("{{ '1234.5' | number }}", {"locale": "de-ZZ"}) == "1.234,5"
+    assert evaluate("{{ '1234.5' | number }}", {"locale": "xx"}) == "1,234.5"
+
+
+def test_isolates_have_no_marks_and_pair() -> None:
+    """What is isolated opens once and closes once, whatever is inside."""
+    for locale in ("ar", "ar-EG", "he", "fa", "ur"):
+        for source in (NUMBERS, MONEY, DATES):
+            text = evaluate(source, {"locale": locale})
+            assert text.count("\u2069") == text.count("\u2066") + text.count("\u2067")
+            assert not set(text) & set("\u200e\u200f\u061c")
+    assert "\u2066" not in evaluate(NUMBERS, {"locale": "de"})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{{ 5 | currency('EURO') }}", "currency: 'EURO' is no currency: write its ISO 4217 code, such as EUR"),
+        ("{{ 'soon' | date }}", "date: 'soon' is no date: write it like 2026-03-31, 2026-03 or 2026"),
+        ("{{ '2026-13-01' | date }}", "date: '2026-13-01' is no date: write it like 2026-03-31, 2026-03 or 2026"),
+        ("{{ '2026-03-01' | date('tomorrow') }}",
+         "date: 'tomorrow' is no form of a date: short, medium, long, full, or a skeleton such as yMMM"),
+        ("{{ 5 | unit('smoots') }}", "unit: 'smoots' is no unit that CLDR knows, such as kilogram or celsius"),
+        ("{{ 5 | percent(of=0) }}", "percent: a part of nothing has no percentage"),
+        ("{{ 5 | number(places=2) }}", "number takes plain arguments only"),
+        ("{{ 5 | round(digits=2) }}", "round takes plain arguments only"),
+    ],
+)  # fmt: skip
+def test_formats_refuse_with_a_reason(source: str, message: str) -> None:
+    """What cannot be written is refused at its place, never guessed."""
+    with pytest.raises(ExpressionError) as caught:
+        evaluate(source, {"locale": "en"})
+    assert caught.value.message == message

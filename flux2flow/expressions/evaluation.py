@@ -163,7 +163,7 @@ class _Evaluation:
             return arguments[0] if isinstance(value, _Missing) or value in ("", None) else value
         if isinstance(value, _Missing):
             raise value.error
-        named = {argument.key: self.value(argument.value) for argument in node.kwargs}
+        named = {str(argument.key): self.value(argument.value) for argument in node.kwargs}
         localised = {"locale": str(self.context.get("locale", "en"))} if node.name in LOCALISED else {}
         try:
             return _bounded(FILTERS[node.name](value, *arguments, **named, **localised))

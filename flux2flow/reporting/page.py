@@ -22,7 +22,15 @@ from flux2flow.domain.format import Format
 from flux2flow.domain.plan import PlannedPlate
 from flux2flow.domain.plate import Plate
 from flux2flow.domain.report import Report
-from flux2flow.domain.scene import ButtonLayer, Scene, TextLayer
+from flux2flow.domain.scene import (
+    ButtonLayer,
+    ChartLayer,
+    FigureLayer,
+    Scene,
+    TableLayer,
+    TextLayer,
+    TimelineLayer,
+)
 from flux2flow.reporting.manifest import counts
 from flux2flow.reporting.terminal import waiver_words
 from flux2flow.reporting.thumbnails import rejected_thumbnail
@@ -200,7 +208,7 @@ def _cells(report: Report, kept_back: Mapping[str, bytes]) -> Iterator[Cell]:
             status=_status(asset, reason),
             asset=asset,
             source=_source(asset, kept_back),
-            alt=next((layer.text for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer))), scene.id),
+            alt=_alternative(scene),
             marks=_marks(asset),
             planned=planned.get(plate),
             plate=painted.get(plate),
@@ -237,3 +245,11 @@ def _marks(asset: Asset | None) -> tuple[Mark, ...]:
         drawn = box is not None and finding.level != "info" and width > 0 and height > 0
         marks.append(Mark(number, finding, round(left, 2), round(top, 2), round(width, 2), round(height, 2), drawn))
     return tuple(marks)
+
+
+def _alternative(scene: Scene) -> str:
+    """Say what a picture says: its first text, and the data of its charts, figures, timelines and tables."""
+    first = next((layer.text for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer))), scene.id)
+    drawn = (ChartLayer, FigureLayer, TimelineLayer, TableLayer)
+    data = [layer.words for layer in scene.layers if isinstance(layer, drawn)]
+    return ". ".join([first.rstrip("."), *data]) if data else first

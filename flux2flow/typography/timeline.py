@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule, TimelineLayer, Type
 from flux2flow.typography.charts.drawing import Drawing, Part
@@ -16,10 +15,8 @@ from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, 
 from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter
 
-ACROSS = 1.3
-"""From this ratio of width to height on a timeline may run across."""
-FLAT = 1.1
-"""It does unless running downwards lets its words be so many times as large."""
+ACROSS = 2.2
+"""From this ratio of width to height on a timeline runs across; below it, columns would be too narrow to read."""
 NOTE = 0.85
 """A note's size as a part of its title's."""
 NOTE_GAP = 0.4
@@ -65,17 +62,9 @@ class _Words:
 
 def set_timeline(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]:
     """Place a timeline; words that do not fit at the floor report an overflow."""
-    downwards = _downwards(layer, typesetter)
-    if layer.box.width < ACROSS * layer.box.height:
-        return downwards
-    across = _across(layer, typesetter)
-    return across if _size(across) * FLAT >= _size(downwards) else downwards
-
-
-def _size(parts: tuple[Part, ...]) -> float:
-    """Give the size of a timeline's words; 0 where they do not fit."""
-    texts = [part for part in parts if isinstance(part, PlacedText)]
-    return 0.0 if any(text.fit.overflow for text in texts) else max(text.fit.size for text in texts)
+    if layer.box.width >= ACROSS * layer.box.height:
+        return _across(layer, typesetter)
+    return _downwards(layer, typesetter)
 
 
 def _across(layer: TimelineLayer, typesetter: Typesetter) -> tuple[Part, ...]:

@@ -464,7 +464,8 @@ def test_words_of_a_chart_say_its_data() -> None:
     """The alternative text names every value, and what is missing."""
     layer = several("line", [[10.0, None], [3.0, 4]])
     assert layer.words == (
-        "Night Shift, Jan: 10; Night Shift, Feb: –; First Light, single origin, Jan: 3; First Light, single origin, Feb: 4"
+        "Night Shift, Jan: 10; Night Shift, Feb: –; "
+        "First Light, single origin, Jan: 3; First Light, single origin, Feb: 4"
     )
     assert single("bar", (1, None)).words == "Night Shift: 1; First Light, single origin: –"
 
