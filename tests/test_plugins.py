@@ -16,8 +16,11 @@ from flux2flow.errors import PluginError
 from flux2flow.interfaces import BackendEntry, CheckSubject
 
 CHECKS = {
-    "contrast", "copy-limits", "fallback-used", "file-weight", "fit-floor", "glyph-missing",
-    "logo-space", "min-size", "overflow", "pixel-size", "placeholder-leak", "safe-area",
+    "bidi", "brand-names", "busy-background", "case-tracking", "colour-blind", "contrast", "contrast-apca",
+    "copy-limits", "dictionary-missing", "fallback-used", "file-weight", "fit-floor", "font-embedding",
+    "forbidden-words", "glyph-missing", "hierarchy", "hyphenation", "leading", "legal-present", "line-length",
+    "logo-distortion", "logo-space", "min-size", "no-break", "ocr-readback", "overflow", "pixel-size",
+    "placeholder-leak", "safe-area", "spelling", "stray-text", "text-over-product", "widow",
 }  # fmt: skip
 
 MODULE = """

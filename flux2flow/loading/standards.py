@@ -24,7 +24,7 @@ def check_waivers(workspace: Workspace, campaign: Document, checks: Mapping[str,
         if name not in checks:
             workspace.problems.at_value(
                 campaign, path, "unknown-check", f"there is no check {name!r}",
-                expected="one of " + ", ".join(sorted(set(checks.values()))), suggestions=suggest(name, checks),
+                expected="one of " + ", ".join(sorted(set(checks.values()))), suggestions=suggest(name, list(checks)),
             )  # fmt: skip
 
 
