@@ -16,7 +16,8 @@ from flux2flow.errors import SpecError
 
 ROOT = Path(__file__).parents[1]
 MARIGOLD = (0xF2, 0xA5, 0x41)
-ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="currentColor"/></svg>'
+CIRCLE = '<circle cx="5" cy="5" r="5" fill="currentColor"/>'
+ICON = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{CIRCLE}</svg>'
 STYLES = """
   marker:
     families: [Fraunces, Noto Naskh Arabic, Noto Serif JP]
