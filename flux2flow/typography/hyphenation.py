@@ -27,7 +27,7 @@ _BEFORE, _AFTER = 2, 3  # letters that stay on the line, and that go to the next
 # would be Austria's and `en` Britain's.
 _REGIONS = {"de": "de_DE", "en": "en_US", "pt": "pt_PT", "no": "nb_NO", "sr-latn": "sr_Latn", "sr-cyrl": "sr"}
 _CAPITALS_FOR_NOUNS = frozenset({"de", "lb"})
-_ADDRESS = re.compile(r"\S*(?:[@/#\\_]|://|\.\w)\S*")
+_ADDRESS = re.compile(r"(?<!\S)\S*(?:[@/#\\_]|://|\.\w)\S*")
 _WORD = re.compile(rf"(?<![\w'’{SOFT_HYPHEN}-])[^\W\d_]{{{LEAST_LETTERS},}}(?![\w'’{SOFT_HYPHEN}-])")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:\n]\s*|[¿¡„“«\"(]\s*)$")
 

@@ -63,8 +63,9 @@ EVERYWHERE: tuple[str, ...] = (
     r"(?<!\w){U}␣&␣(?={U}(?!\w))|␣&␣(?=(?:Co|Cie|Söhne|Sons|Fils|Figli|Hijos)(?!\w))",  # H & M, & Co.
     r"␣(?=[–—]␣)",  # a dash stays with what it follows (DIN 5008, Chicago, Мильчин)
     r"(?<=[!-⟿])‿—(?!—)|(?<![^\s(«“„])[—–]‿(?={L})",  # word—word; —inciso—: it ends a line, or opens with its word
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # an address of electronic mail
-    r"(?:https?://)?(?:[\w-]+\.)+(?:{l}{2,})(?![\w.])",  # a host's name; the path after it may break at its slashes
+    r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # an address of electronic mail
+    # A host's name; the path after it may break at its slashes.
+    r"(?:(?<![\w.-])|(?<=://))(?:[\w-]+\.)+(?:{l}{2,})(?![\w.])",
     # Telephone numbers: international (E.123), in France's pairs, in North America, with an area code.
     r"(?<![\w+])\+\d{1,3}(?:[ ./()-]{1,2}\d{1,5}){2,7}",
     r"(?<![\d.,])0\d(?:[ .-]\d\d){4}(?!\d)|(?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)",
@@ -84,8 +85,8 @@ _SERBIAN_MONTHS = (
 # A number and what counts it; where one is the beginning of another, the longer comes first.
 _KOREAN_COUNTERS = "년|월|일|시간|시|분|초|원|만|억|천|개|명|인|병|장|회|번|가지|종|세|주|배"
 _JAPANESE_FIGURES = (
-    r"第?[\d,.]+(?:万|億|千|百)?(?:円|年間|年|ヶ月|か月|カ月|月|日間|日|週間|時間|時|分間|分|秒|個|本|枚|名様|名|人"
-    r"|回|歳|才|倍|種類|種|点|件|台|杯|割|％|%|周年|袋|箱|冊|度|号|階|位|色|つ|代|ページ|キロ|グラム|メートル|センチ"
+    r"第?(?<![\d,.])[\d,.]+(?:万|億|千|百)?(?:円|年間|年|ヶ月|か月|カ月|月|日間|日|週間|時間|時|分間|分|秒|個|本|枚"
+    r"|名様|名|人|回|歳|才|倍|種類|種|点|件|台|杯|割|％|%|周年|袋|箱|冊|度|号|階|位|色|つ|代|ページ|キロ|グラム|メートル|センチ"
     r"|ミリ|リットル|ワット)"
 )
 _DATE = r"\d{1,2}月\d{1,2}[日号號]"
@@ -98,8 +99,8 @@ _HANZI_FIGURES = (
     r"‿(?=[〇一二三四五六七八九十百千个個杯瓶片件名人次岁歲倍种種款台折盒册冊层層位天年月])"
 )
 _CHINESE_FIGURES = (
-    r"[约約]?[\d,.]+(?:万|萬|亿|億|千|百)?(?:元|年|个月|個月|月|日|号|號|天|周年|週年|周|週|小时|小時|点|點|时|時"
-    r"|分钟|分鐘|分|秒|个|個|瓶|片|件|名|人|次|岁|歲|倍|种|種|款|台|杯|折|％|%|盒|册|冊|度|层|層|位|色|页|頁|公斤|克"
+    r"[约約]?(?<![\d,.])[\d,.]+(?:万|萬|亿|億|千|百)?(?:元|年|个月|個月|月|日|号|號|天|周年|週年|周|週|小时|小時|点"
+    r"|點|时|時|分钟|分鐘|分|秒|个|個|瓶|片|件|名|人|次|岁|歲|倍|种|種|款|台|杯|折|％|%|盒|册|冊|度|层|層|位|色|页|頁|公斤|克"
     r"|厘米|毫米|米|毫升|升|瓦)"
 )
 
@@ -280,7 +281,7 @@ RULES: dict[str, Rules] = {
         numbered=r"No\.?|s\.|Şek\.|Tel\.",
         titles=r"Dr\.|Prof\.|Doç\.|Av\.|Sn\.|Hz\.",
         quantities=r"TL|lira|kuruş|bin|milyon|milyar|yıl|gün|saat|dakika|adet|kişi",
-        leaning="mı|mi|mu|mü", patterns=(r"{L}+␣(?=(?:mı|mi|mu|mü)\w{0,6}\?)",),
+        leaning="mı|mi|mu|mü", patterns=(r"{L}␣(?=(?:mı|mi|mu|mü)\w{0,6}\?)",),
     ),
     # Мильчин и Чельцова, Справочник издателя и автора: one-letter words go with the next, the particles with the last.
     "ru": Rules(
