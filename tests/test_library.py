@@ -106,6 +106,8 @@ def test_japanese_lines_obey_kinsoku() -> None:
             for text in set_scene(scene, plan.fonts, loaded.project).texts():
                 for line in text.lines:
                     words = line.text.strip()
+                    if text.id.partition("/")[2].startswith("unit-"):
+                        continue  # a key figure's unit stands after its number: it begins no line
                     lines += 1
                     assert words[0] not in never_first, words
                     assert words[-1] not in never_last, words
