@@ -44,6 +44,8 @@ class Asset:
     """Why the layout stands on the other side; empty where it does not."""
     repairs: tuple[str, ...] = ()
     """What was changed to pass a check, as the template allows it, in words."""
+    copyfitting: tuple[tuple[str, float, float | None, int], ...] = ()
+    """(layer, em off its tracking, width axis, which copy) of every text that more than its size was changed of."""
 
     @property
     def released(self) -> bool:

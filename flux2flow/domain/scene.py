@@ -193,6 +193,8 @@ class ButtonLayer:
     max_chars: int | None = None
     kind: Literal["button"] = "button"
     spans: tuple[TextSpan, ...] = ()
+    alternatives: tuple[ShorterCopy, ...] = ()
+    """Shorter labels, longest first."""
 
 
 @dataclass(frozen=True, slots=True)

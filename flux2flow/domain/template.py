@@ -125,6 +125,7 @@ class ButtonSpec(_LayerSpec):
     radius: str = "50%"
     padding: str = "0.9"  # em of the label, horizontally
     fit: Fit = Fit()
+    shorter: tuple[str, ...] = Field((), description="Jinja: shorter labels, longest first, as a text's")
     markup: bool | None = Field(
         None, description="false sets *, [ ] and : as they are; true reads them in values of rows as well"
     )

@@ -272,4 +272,9 @@ def _asset(
         fits=tuple((text.id, text.fit.size, text.fit.lines) for text in layout.texts()),
         repairs=layout.repairs,
         relaid=layout.relaid,
+        copyfitting=tuple(
+            (text.id, fit.tracking, fit.width_axis, fit.copy_step)
+            for text in layout.texts()
+            if (fit := text.fit).tracking or fit.width_axis is not None or fit.copy_step
+        ),
     )

@@ -128,23 +128,28 @@ class _One:
         place = self.frame.places[spec.id]
         return TextLayer(
             spec.id, text, type, box, align, vertical, fit, spec.priority, self._max_chars(spec.text),
-            repair=spec.repair, spans=spans, writing=spec.writing, alternatives=self._shorter(spec, type, text),
+            repair=spec.repair, spans=spans, writing=spec.writing, alternatives=self._shorter(spec, "text", type, text),
             justify=place.justify, shape="ellipse" if place.ellipse else "rectangle",
         )  # fmt: skip
 
     def _squeezable(self, spec: TextSpec) -> FitRule:
         """Give a text's bounds with how far its style lets letters be squeezed."""
-        fit, style = self._fit(spec.fit), self.maker.bundle.brand_kit.styles.get(spec.style)
-        if spec.fit.prefer is not None:
-            size = self.frame.size
-            wanted = length(spec.fit.prefer, size.height, size, self._place("fit", "prefer"), self.maker.problems)
-            fit = replace(fit, prefer=wanted)
+        fit, style = self._preferring(spec.fit), self.maker.bundle.brand_kit.styles.get(spec.style)
         return replace(fit, tracking=style.fit.tracking, width=style.fit.width) if style is not None else fit
 
-    def _shorter(self, spec: TextSpec, type: Type, text: str) -> tuple[ShorterCopy, ...]:
+    def _preferring(self, fit: Fit) -> FitRule:
+        """Give bounds with the size under which shorter copy is tried."""
+        if fit.prefer is None:
+            return self._fit(fit)
+        size = self.frame.size
+        wanted = length(fit.prefer, size.height, size, self._place("fit", "prefer"), self.maker.problems)
+        return replace(self._fit(fit), prefer=wanted)
+
+    def _shorter(self, spec: TextSpec | ButtonSpec, key: str, type: Type, text: str) -> tuple[ShorterCopy, ...]:
         """Give the shorter copies: what the deck holds for this text, then what the template offers itself."""
         written = [
-            replace(self, values=values)._written("text", spec.text, spec.markup) for values in self.values.shorter
+            replace(self, values=values)._written(key, getattr(spec, key), spec.markup)
+            for values in self.values.shorter
         ]
         written += [
             self._written(("shorter", number), source, spec.markup) for number, source in enumerate(spec.shorter)
@@ -167,10 +172,10 @@ class _One:
         radius = self._length("radius", spec.radius, min(box.width, box.height))
         fill, type = self._color("fill", spec.fill), self._type(spec.style, spec.color, "color")
         text, spans = self._marked(written, type)
-        fit, limit = self._fit(spec.fit), self._max_chars(spec.button)
+        fit, limit = self._preferring(spec.fit), self._max_chars(spec.button)
         return ButtonLayer(
             spec.id, text, type, fill, radius, padding or 0.0, box, align, vertical, fit, spec.priority, limit,
-            spans=spans,
+            spans=spans, alternatives=self._shorter(spec, "button", type, text),
         )  # fmt: skip
 
     def logo_layer(self, spec: LogoSpec, box: Box, align: Align, vertical: Vertical) -> LogoLayer | None:

@@ -160,6 +160,10 @@ def _asset(asset: Asset, scene: Scene) -> dict[str, Any]:
         "dropped": [{"layer": layer, "reason": reason} for layer, reason in asset.dropped],
         "repairs": list(asset.repairs),
         "relaid": asset.relaid,
+        "copyfitting": [
+            {"layer": layer, "tracking": tracking, "width_axis": width, "copy": copy}
+            for layer, tracking, width, copy in asset.copyfitting
+        ],
     }
 
 

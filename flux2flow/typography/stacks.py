@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from flux2flow.domain.layout import Dropped
 from flux2flow.domain.measures import Box
@@ -153,7 +154,7 @@ class _Arranging:
     def _with_copy(self) -> _Block:
         """Measure with the longest copy that reaches the preferred sizes, else the longest that fits at all."""
         texts = [self.layers[id] for id in self._leaves(self.stack)]
-        most = max((len(text.alternatives) for text in texts if isinstance(text, TextLayer)), default=0)
+        most = max((len(text.alternatives) for text in texts if isinstance(text, TextLayer | ButtonLayer)), default=0)
         blocks = []
         for self.copies in range(most + 1):
             blocks.append(self._largest())
@@ -164,7 +165,7 @@ class _Arranging:
     def _preferred(self, block: _Block) -> bool:
         for part, _ in block.placed(0, 0):
             layer = part.layer
-            if isinstance(layer, TextLayer) and layer.fit.prefer is not None:
+            if isinstance(layer, TextLayer | ButtonLayer) and layer.fit.prefer is not None:
                 wanted = min(layer.fit.prefer, layer.fit.maximum)
                 if part.size < wanted and len(layer.alternatives) > self.copies:
                     return False
@@ -221,9 +222,7 @@ class _Arranging:
             made = _with_box(layer, place)
             if isinstance(made, TextLayer | ButtonLayer) and isinstance(layer, TextLayer | ButtonLayer):
                 rule = replace(made.fit, minimum=min(made.fit.minimum, part.size), maximum=part.size, prefer=None)
-                made = replace(made, fit=rule)
-                if isinstance(made, TextLayer):
-                    made = replace(_shortened(made, part.copy_step), alternatives=())
+                made = replace(_shortened(made, part.copy_step), fit=rule, alternatives=())
                 floor = part.size <= layer.fit.minimum < layer.fit.maximum
                 outside = failed and (part.tight or not box.contains(place, _SLACK + part.reserve))
                 said = f"the stack ‘{stack.id}’ allows {part.size:g} px"
@@ -279,17 +278,19 @@ class _Arranging:
         )  # fmt: skip
 
     def _button(self, layer: ButtonLayer, width: float, share: float) -> _Block:
-        tried = replace(layer, box=Box(0, 0, width, _BOUNDLESS), vertical="top")
-        key = layer.id, round(width, 3), 0
+        step = min(self.copies, len(layer.alternatives))
+        tried = replace(_shortened(layer, step), alternatives=(), box=Box(0, 0, width, _BOUNDLESS), vertical="top")
+        key = layer.id, round(width, 3), step
         if key not in self._natural:
             self._natural[key] = set_button(tried, self.typesetter)[1].fit.size
         size = _between(layer.fit.minimum, self._natural[key], share)
-        shape, label = set_button(replace(tried, fit=replace(layer.fit, maximum=size)), self.typesetter)
+        rule = replace(layer.fit, maximum=size, prefer=None)
+        shape, label = set_button(replace(tried, fit=rule), self.typesetter)
         pens = [glyph.y for line in label.lines[:1] for run in line.runs for glyph in run.glyphs]
         baseline = statistics.mode(pens) if pens else None
         tight = label.fit.overflow
         wide, high = shape.box.width + _EASE * label.fit.size, shape.box.height + _SLACK
-        return _Block(wide, high, baseline, layer, (), tight, label.fit.size)
+        return _Block(wide, high, baseline, layer, (), tight, label.fit.size, step)
 
     def _arranged(self, stack: Stack, width: float, height: float, share: float) -> _Block:
         if stack.columns:
@@ -390,7 +391,10 @@ def _between(low: float, high: float, share: float) -> float:
     return max(round((low + (high - low) * share) / QUANTUM - 0.499) * QUANTUM, low)
 
 
-def _shortened(layer: TextLayer, step: int) -> TextLayer:
+Worded = TypeVar("Worded", bound=TextLayer | ButtonLayer)
+
+
+def _shortened(layer: Worded, step: int) -> Worded:
     if not step:
         return layer
     copy = layer.alternatives[step - 1]

@@ -173,3 +173,11 @@ def test_a_plan_file_keeps_stacks_wordings_and_the_other_side() -> None:
     assert other is not None
     assert other.stacks[0].box == Box(660, 63, 480, 504)
     assert other.stacks[0].align == "start"
+
+
+def test_buttons_have_shorter_labels_too() -> None:
+    """From the deck and from the template, as texts have them."""
+    layers = [{**spec, "shorter": ["Go"]} if spec["id"] == "cta" else spec for spec in TEMPLATE["layers"]]
+    made = planned({"layers": layers}, copy={"en": {"cta": ("Shop the serum now", "Shop now")}})
+    found = layer(scene(made), "cta")
+    assert (found.text, [copy.text for copy in found.alternatives]) == ("Shop the serum now", ["Shop now", "Go"])

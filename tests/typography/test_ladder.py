@@ -172,3 +172,32 @@ def test_shorter_copy_keeps_its_spans() -> None:
     text = fitted(LONG, width_of(SHORTEST, 16) + 5, FitRule(1, 16, 16), alternatives=copies)
     assert lines(text) == [SHORTEST]
     assert [run.color for run in text.lines[0].runs] == [red.color, style().color]
+
+
+def button(width: float, rule: FitRule, *copies: str) -> tuple[PlacedText, Box]:
+    """Set a button in a box and give its label and its shape's box."""
+    from flux2flow.domain.measures import Color
+    from flux2flow.domain.scene import ButtonLayer
+    from tests.typography.builder import layout
+
+    first, *others = copies
+    made = layout(
+        ButtonLayer(
+            "cta", first, style(), Color(0, 0, 0), 9, 0.9, Box(0, 0, width, 60), "start", "top", rule,
+            alternatives=tuple(ShorterCopy(copy) for copy in others),
+        )
+    )  # fmt: skip
+    (shape,) = (part for part in made.placed if part.kind == "shape")
+    return made.texts()[0], shape.box
+
+
+def test_a_button_takes_a_shorter_label() -> None:
+    """The longest label that fits at the floor, or reaches the preferred size; without others it overflows."""
+    rule = FitRule(1, 16, 24)
+    label, shape = button(200, rule, "Discover the night cream", "Shop the cream", "Shop")
+    assert (label.text, label.fit.copy_step, label.fit.overflow) == ("Shop the cream", 1, False)
+    assert shape.width <= 200
+    assert label.fit.steps[0].startswith("copy 2 of 3")
+    assert button(200, rule, "Discover the night cream")[0].fit.overflow
+    assert button(900, rule, "Discover the night cream", "Shop")[0].fit.copy_step == 0
+    assert button(200, replace(rule, prefer=24), "Discover the night cream", "Shop the cream", "Shop")[0].text == "Shop"
