@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 
+from flux2flow.domain.campaign import FontFile
+from flux2flow.domain.files import FileRef
+from flux2flow.domain.fingerprint import digest
 from flux2flow.domain.layout import PlacedText, TextMark
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.scene import Decoration, FitRule, Highlight, Shadow, Stroke, TextSpan, Type, Underline
+from flux2flow.typography import set_scene
 from flux2flow.typography.decoration import crossing
 from flux2flow.typography.fonts import stack
-from tests.typography.builder import JAPANESE, LATIN, FontFiles, kit, set_one, style
+from tests.typography.builder import JAPANESE, LATIN, FontFiles, kit, scene, set_one, style, text_layer
 
 BOX = Box(20, 20, 1000, 120)
 MARIGOLD = Color(242, 165, 65)
@@ -209,3 +217,42 @@ def test_axes_of_a_style_reach_the_font() -> None:
     assert location()["opsz"] == 32
     assert location(axes=(("opsz", 14.0),))["opsz"] == 14
     assert location(axes=(("opsz", 1.0),))["opsz"] == 14
+
+
+def _with_small_capitals() -> bytes:
+    """Make a font of A, a and a drawn small capital that `smcp` puts in a's place, `c2sc` in A's."""
+    builder = FontBuilder(1000, isTTF=True)
+    names = [".notdef", "A", "a", "a.sc"]
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord("A"): "A", ord("a"): "a"})
+    shapes = {}
+    for name, height in zip(names, (0, 700, 480, 520), strict=True):
+        pen = TTGlyphPen(None)
+        pen.moveTo((50, 0))
+        for point in ((50, height), (450, height), (450, 0)):
+            pen.lineTo(point)
+        pen.closePath()
+        shapes[name] = pen.glyph()
+    builder.setupGlyf(shapes)
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (500, 50)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Drawn", "styleName": "Regular"})
+    builder.setupOS2(sTypoAscender=800, sTypoDescender=-200, sCapHeight=700, sxHeight=480)
+    builder.setupPost()
+    features = "feature smcp { sub a by a.sc; } smcp; feature c2sc { sub A by a.sc; } c2sc;"
+    addOpenTypeFeaturesFromString(builder.font, features)
+    out = io.BytesIO()
+    builder.font.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("caps", "glyphs"), [("none", [1, 2]), ("small", [1, 3]), ("all", [3, 3])])
+def test_a_font_s_own_small_capitals_are_taken(caps: str, glyphs: list[int]) -> None:
+    """At full size and not called synthetic."""
+    data = _with_small_capitals()
+    font = FontFile("Drawn", FileRef("project", "drawn.ttf", digest(data)), (), 400)
+    layer = text_layer("Aa", BOX, style("Drawn", small_caps=caps, weight=400), fit=SIZE)
+    placed = set_scene(scene(layer), (font,), FontFiles(**{"drawn.ttf": data})).texts()[0]
+    runs = placed.lines[0].runs
+    assert [glyph.id for run in runs for glyph in run.glyphs] == glyphs
+    assert {(run.size, run.synthetic) for run in runs} == {(50, False)}
