@@ -164,7 +164,13 @@ def fall(fitted: Fitted) -> float:
 
 def height(fitted: Fitted) -> float:
     """Measure the ink from the top of the first line to the foot of the last in pixels."""
-    return rise(fitted) + (len(fitted.lines) - 1) * fitted.leading * fitted.size + fall(fitted)
+    return rise(fitted) + _below(fitted)
+
+
+def _below(fitted: Fitted) -> float:
+    """Measure from the first baseline to the foot of the last line in pixels."""
+    inner = (len(fitted.lines) - 1) * fitted.leading
+    return (inner + fitted.paragraph.fall(0, len(fitted.paragraph.text))) * fitted.size
 
 
 def widest(words: Sequence[Fitted]) -> float:
@@ -174,5 +180,4 @@ def widest(words: Sequence[Fitted]) -> float:
 
 def tallest(words: Sequence[Fitted]) -> float:
     """Measure the room that some words need on one baseline; 0 for none."""
-    rises = max(map(rise, words), default=0.0)
-    return rises + max((height(word) - rise(word) for word in words), default=0.0)
+    return max(map(rise, words), default=0.0) + max(map(_below, words), default=0.0)
