@@ -15,7 +15,7 @@ from flux2flow.domain.layout import Dropped
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import ButtonLayer, Layer, LogoLayer, PictureLayer, PlateLayer, Stack, TextLayer
 from flux2flow.typography.button import set_button
-from flux2flow.typography.fitting import QUANTUM
+from flux2flow.typography.fitting import QUANTUM, ceiling
 from flux2flow.typography.ladder import climb
 from flux2flow.typography.set_text import Typesetter
 
@@ -136,7 +136,7 @@ class _Arranging:
     stacks: Mapping[str, Stack]
     typesetter: Typesetter
     gone: list[str] = field(default_factory=list)
-    copies: int = 0
+    copies: dict[str, int] = field(default_factory=dict)
     _natural: dict[tuple[str, float, int], float] = field(default_factory=dict)
 
     def run(self) -> Arrangement:
@@ -152,24 +152,42 @@ class _Arranging:
             dropped.append((priority, Dropped(id, f"the stack ‘{self.stack.id}’ has no room for it")))
 
     def _with_copy(self) -> _Block:
-        """Measure with the longest copy that reaches the preferred sizes, else the longest that fits at all."""
-        texts = [self.layers[id] for id in self._leaves(self.stack)]
-        most = max((len(text.alternatives) for text in texts if isinstance(text, TextLayer | ButtonLayer)), default=0)
-        blocks = []
-        for self.copies in range(most + 1):
-            blocks.append(self._largest())
-            if not self._too_large(blocks[-1]) and self._preferred(blocks[-1]):
-                return blocks[-1]
-        return next((block for block in blocks if not self._too_large(block)), blocks[-1])
+        """Measure with the longest copy that reaches the preferred sizes, else the longest that fits at all.
 
-    def _preferred(self, block: _Block) -> bool:
+        One text after another is shortened: the one furthest below its preferred size, else the highest.
+        """
+        self.copies.clear()
+        blocks = [self._largest()]
+        while self._too_large(blocks[-1]) or self._below(blocks[-1]):
+            wordy = self._below(blocks[-1]) or self._wordy(blocks[-1])
+            if not wordy:
+                break
+            self.copies[wordy] = self.copies.get(wordy, 0) + 1
+            blocks.append(self._largest())
+        return next(
+            (block for block in reversed(blocks) if not self._too_large(block) and not self._below(block)),
+            next((block for block in blocks if not self._too_large(block)), blocks[-1]),
+        )
+
+    def _below(self, block: _Block) -> str:
+        """Name the text that is furthest below its preferred size and can be shortened; empty where none is."""
+        found = []
         for part, _ in block.placed(0, 0):
             layer = part.layer
             if isinstance(layer, TextLayer | ButtonLayer) and layer.fit.prefer is not None:
-                wanted = min(layer.fit.prefer, layer.fit.maximum)
-                if part.size < wanted and len(layer.alternatives) > self.copies:
-                    return False
-        return True
+                wanted = min(layer.fit.prefer, ceiling(layer.fit))
+                if part.size < wanted and part.copy_step < len(layer.alternatives):
+                    found.append((part.size / wanted, layer.id))
+        return min(found)[1] if found else ""
+
+    def _wordy(self, block: _Block) -> str:
+        """Name the highest text that can still be shortened; empty where there is none."""
+        found = [
+            (part.height, part.layer.id)
+            for part, _ in block.placed(0, 0)
+            if isinstance(part.layer, TextLayer | ButtonLayer) and part.copy_step < len(part.layer.alternatives)
+        ]
+        return max(found)[1] if found else ""
 
     def _largest(self) -> _Block:
         """Bisect for the largest share of the way from floors to ceilings at which the stack fits its box."""
@@ -261,7 +279,7 @@ class _Arranging:
 
     def _text(self, layer: TextLayer, width: float, share: float, packed: bool) -> _Block:
         layer = replace(layer, box=Box(0, 0, width, _BOUNDLESS), shape="rectangle")
-        step = min(self.copies, len(layer.alternatives))
+        step = self.copies.get(layer.id, 0)
         tried = replace(_shortened(layer, step), alternatives=())
         key = layer.id, round(width, 3), step
         if key not in self._natural:
@@ -278,7 +296,7 @@ class _Arranging:
         )  # fmt: skip
 
     def _button(self, layer: ButtonLayer, width: float, share: float) -> _Block:
-        step = min(self.copies, len(layer.alternatives))
+        step = self.copies.get(layer.id, 0)
         tried = replace(_shortened(layer, step), alternatives=(), box=Box(0, 0, width, _BOUNDLESS), vertical="top")
         key = layer.id, round(width, 3), step
         if key not in self._natural:
