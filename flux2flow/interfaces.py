@@ -16,7 +16,7 @@ from flux2flow.domain.measures import Box
 from flux2flow.domain.plate import BackendIdentity, BackendLimits, PlateRequest
 from flux2flow.domain.reading import ReadLine
 from flux2flow.domain.scene import Scene
-from flux2flow.domain.standards import Standards
+from flux2flow.domain.standards import NO_STANDARDS, Standards
 
 
 class FileSource(Protocol):
@@ -128,7 +128,7 @@ class CheckSubject:
     forbidden_words: tuple[str, ...] = ()
     encoded: EncodedFile | None = None
     decoded: Canvas | None = None
-    standards: Standards = Standards()
+    standards: Standards = NO_STANDARDS
     files: FileSource | None = None
     """Reads what the scene names; None where a subject is built by hand."""
     reader: TextReader | None = None

@@ -8,7 +8,7 @@ from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.format import AspectClass, Format
 from flux2flow.domain.plate import BackendLimits, CompositionSide, PlateRequest
 from flux2flow.domain.scene import Scene
-from flux2flow.domain.standards import Standards
+from flux2flow.domain.standards import NO_STANDARDS, Standards
 
 PLAN_FORMAT_VERSION = 1
 """Raise when a field of the plan file changes its meaning; older files are then refused with advice."""
@@ -56,7 +56,7 @@ class Plan:
     scenes: tuple[Scene, ...]
     forbidden_words: tuple[str, ...] = ()
     notes: tuple[PlanNote, ...] = ()
-    standards: Standards = Standards()
+    standards: Standards = NO_STANDARDS
 
     def format(self, id: str) -> Format:
         """Return the format with this id; raises KeyError."""

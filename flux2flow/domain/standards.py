@@ -1,4 +1,4 @@
-"""What a campaign's pictures are held to, besides their formats: its profile and waivers, the brand's words and colours.
+"""What a campaign's pictures are held to, besides their formats: profile, waivers, the brand's words and colours.
 
 Comes from kit and campaign, travels in the Plan, and reaches every check. Decides nothing.
 """
@@ -60,3 +60,7 @@ class Standards:
     disclaimers: tuple[Disclaimer, ...] = ()
     colors: tuple[tuple[str, Color], ...] = ()
     text_colors: tuple[str, ...] = ()
+
+
+NO_STANDARDS = Standards()
+"""Of a subject that is built by hand."""

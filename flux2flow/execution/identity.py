@@ -17,7 +17,7 @@ from flux2flow.domain.fingerprint import fingerprint, plain
 from flux2flow.domain.format import Format
 from flux2flow.domain.plate import BackendIdentity, PlateRequest
 from flux2flow.domain.scene import Scene
-from flux2flow.domain.standards import Standards
+from flux2flow.domain.standards import NO_STANDARDS, Standards
 from flux2flow.gates import confinement
 from flux2flow.plugins import Registry
 
@@ -65,9 +65,6 @@ def plate_key(request: PlateRequest, identity: BackendIdentity) -> str:
     return fingerprint("plate", _by_digest(plain(request)), identity)
 
 
-_NO_STANDARDS = Standards()
-
-
 def scene_key(
     scene: Scene,
     plate: str,
@@ -76,7 +73,7 @@ def scene_key(
     forbidden_words: Sequence[str],
     registry: Registry,
     reader: str = "",
-    standards: Standards = _NO_STANDARDS,
+    standards: Standards = NO_STANDARDS,
 ) -> str:
     """Make the key of an asset from its scene, its plate's digest and all that sets, draws, encodes or judges it.
 
