@@ -27,7 +27,7 @@ _scaled: Recent[npt.NDArray[np.uint8]] = Recent(_REMEMBERED)
 def paint_picture(layer: PlacedPicture, pixels: Pixels, files: FileSource) -> None:
     """Paint a picture into its box, clipped; a standing one after its shadow."""
     box = PixelBox.nearest(layer.box)
-    picture = scaled_picture(layer.picture, box.width, box.height, files)
+    picture = scaled_picture(layer.picture, box.width, box.height, files, layer.color)
     if layer.shadow is not None:
         ground = box.bottom - _empty_rows_below(picture)
         paint_contact_shadow(pixels, picture[:, :, 3], box.left, ground, layer.shadow)

@@ -273,6 +273,8 @@ class PlacedPicture:
     clip: Box
     shadow: ContactShadow | None = None
     kind: Literal["picture"] = "picture"
+    color: Color | None = None
+    """What an SVG draws its `currentColor` in: icons take their figure's colour."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ class ChartSpec(_RowsSpec):
     missing: str = Field("–", description="Jinja: what stands where a value is missing")
     middle: str = Field("", description="Jinja: what stands in a donut's middle")
     whole: str = Field("", description="a number: what a progress bar counts up to; of a pictogram, one symbol's worth")
-    symbol: str = Field("", description="Jinja: a pictogram's picture, as a picture layer names it")
+    symbol: str = Field("", description="Jinja: a pictogram's symbol: brand.icons.<name>, or a picture")
     fit: Fit | None = Field(None, description="of all the chart's words, which share one size")
 
 
@@ -203,7 +203,7 @@ class FigureSpec(_RowsSpec):
     unit: str = Field("", description="Jinja over `row`: set smaller, after the number")
     caption: str = Field("", description="Jinja over `row`: what is counted")
     highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
-    symbol: str = Field("", description="Jinja over `row`: a picture above the number, as a picture layer names it")
+    symbol: str = Field("", description="Jinja over `row`: above the number: brand.icons.<name>, or a picture")
     style: str
     caption_style: str
     fit: Fit = Fit()

@@ -248,12 +248,9 @@ class _One:
         return self._named_picture("picture", self.text("picture", spec.picture))
 
     def _named_picture(self, key: str, text: str) -> PictureFile | None:
-        """Give the picture that a rendered path or `brand.references.<name>` names."""
-        name = (
-            f"reference:{text.removeprefix('brand.references.')}"
-            if text.startswith("brand.references.")
-            else f"slot:{text}"
-        )
+        """Give the picture that a rendered path, `brand.references.<name>` or `brand.icons.<name>` names."""
+        kind = next((kind for kind in ("references", "icons") if text.startswith(f"brand.{kind}.")), "")
+        name = f"{kind[:-1]}:{text.removeprefix(f'brand.{kind}.')}" if kind else f"slot:{text}"
         picture = self.maker.bundle.pictures.get(name)
         if picture is None and text:
             known = [key.partition(":")[2] for key in self.maker.bundle.pictures]

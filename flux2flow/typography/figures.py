@@ -204,7 +204,7 @@ def _draw(drawing: Drawing, layer: FigureLayer, made: _Set, number: int, cell: B
             tall = SYMBOL * made.size
             wide = min(tall * figure.symbol.width / figure.symbol.height, cell.width)
             left = cell.x + {"start": 0.0, "center": 0.5, "end": 1.0}[layer.align] * (cell.width - wide)
-            drawing.picture(f"symbol-{number}", figure.symbol, Box(left, y, wide, tall))
+            drawing.picture(f"symbol-{number}", figure.symbol, Box(left, y, wide, tall), color)
         y += (SYMBOL + 0.35) * made.size
     baseline = y + made.rise
     place = Box(start, y, width(fitted), made.rise)

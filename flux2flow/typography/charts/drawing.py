@@ -87,10 +87,11 @@ class Drawing:
         """Draw a line through points."""
         self.path(name, steps_through(points), stroke=color, width=width)
 
-    def picture(self, name: str, picture: PictureFile, box: Box, part: float = 1.0) -> None:
+    def picture(self, name: str, picture: PictureFile, box: Box, color: Color, part: float = 1.0) -> None:
         """Draw a picture, or its first part in reading direction; the picture itself is never mirrored."""
         clip = Box(box.x, box.y, box.width * part, box.height)
-        self.parts.append(PlacedPicture(f"{self.id}/{name}", picture, self.sided(box), self.sided(clip)))
+        placed = PlacedPicture(f"{self.id}/{name}", picture, self.sided(box), self.sided(clip), color=color)
+        self.parts.append(placed)
 
     def words(
         self, name: str, fitted: Fitted, type: Type, box: Box, align: Align = "start", vertical: Vertical = "middle",

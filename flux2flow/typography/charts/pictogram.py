@@ -41,7 +41,8 @@ def set_pictogram(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, ...]
         y, count = box.y + number * row, (bar.value or 0.0) / each
         for index in range(math.ceil(count - 1e-9)):
             place = Box(start + index * across * (1 + AIR), y + (row - across / ratio) / 2, across, across / ratio)
-            drawing.picture(f"symbol-{number}-{index}", symbol, place, min(count - index, 1.0))
+            color = layer.accent if bar.accent else layer.color
+            drawing.picture(f"symbol-{number}-{index}", symbol, place, color, min(count - index, 1.0))
         drawing.words(f"label-{number}", words.labels[number], layer.type, Box(box.x, y, words.label_width, row))
         end = start + max(math.ceil(count - 1e-9) * across * (1 + AIR), 0.0) + words.gap
         drawing.words(f"value-{number}", words.values[number], figures(layer.type), Box(end, y, words.value_width, row))
