@@ -29,12 +29,15 @@ SEARCHED_WHOLE = 900_000
 """Pixels up to which bent logos are looked for too; in larger pictures only at half their size and below."""
 FOUND = 0.72
 """Correlation of edges from which a logo of `PLAIN_AREA` pixels or more is one; a smaller one, with fewer edges, must
-fit better. Other shapes reach 0.6 where they are large, 0.83 where they are tiny, and 0.68 where they are the same
-word in the same font; logos reach 0.88 to 0.99."""
+fit better. Other shapes reach 0.6 where they are large, 0.86 where they are tiny, and 0.68 where they are the same
+word in the same font; logos reach 0.93 to 0.99."""
 SECOND = 0.85
 """Correlation from which a second one in the same picture is one."""
 PLAIN_AREA = 5000
-_STEEPER = 0.14
+SURE = 0.9
+"""Correlation that is enough at any size."""
+ANGLES = (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0)
+_STEEPER = 0.2
 """How much more of it a logo with a tenth of that area must reach."""
 _BENT_MOST = 1.55
 """How far from its true proportions a shape is still a bent logo, and not another shape."""
@@ -43,8 +46,6 @@ _WORKING_AREA = 12_000
 """Pixels that a place is brought to while it is refined."""
 _WORTH_A_LOOK = 0.7
 """Share of the best place's correlation below which no second logo is expected."""
-_UPRIGHT = 0.8
-"""Correlation from which nobody asks whether the logo is turned far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,24 @@ def edge_map(pixels: Pixels) -> Pixels:
     return np.asarray(_softened(squeezed), np.float32)
 
 
-def find(canvas: Pixels, shape: Shape, most: int = 2) -> tuple[Match, ...]:
-    """Find a logo up to `most` times in a picture (height × width × 3 bytes), best first."""
+def find(
+    canvas: Pixels, shape: Shape, most: int = 2, *, turned: bool = True, finest: int = 64_000_000
+) -> tuple[Match, ...]:
+    """Find a logo up to `most` times in a picture (height × width × 3 bytes), best first.
+
+    Turned ones are looked for only where no upright one is found. What is large needs no look at more than `finest`
+    pixels.
+    """
     picture = canvas.astype(np.float32) / 255
+    found = _find(picture, shape, (0.0,), finest)
+    if not found and turned:
+        found = _find(picture, shape, ANGLES, min(finest, SEARCHED_WHOLE))
+    return tuple(sorted(found, key=lambda match: -match.score)[:most])
+
+
+def _find(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int) -> list[Match]:
     found: list[Match] = []
-    candidates = _candidates(picture, shape)
+    candidates = _candidates(picture, shape, angles, finest)
     for candidate in candidates:
         if found and candidate.score < _WORTH_A_LOOK * candidates[0].score:
             break
@@ -151,21 +165,23 @@ def find(canvas: Pixels, shape: Shape, most: int = 2) -> tuple[Match, ...]:
             continue
         if _is_found(refined, shape) and not any(_same_place(refined.pose, other.pose) for other in found):
             found.append(refined)
-    return tuple(sorted(found, key=lambda match: -match.score)[:most])
+    return found
 
 
 def _is_found(match: Match, shape: Shape) -> bool:
     area = match.pose.width * match.pose.height
     bent = shape.ratio * match.pose.height / match.pose.width
-    needed = FOUND + _STEEPER * max(math.log10(PLAIN_AREA / max(area, 1.0)), 0.0)
+    needed = min(FOUND + _STEEPER * max(math.log10(PLAIN_AREA / max(area, 1.0)), 0.0), SURE)
     return match.score >= needed and 1 / _BENT_MOST <= bent <= _BENT_MOST
 
 
-def _candidates(picture: Pixels, shape: Shape) -> list[Match]:
+def _candidates(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int) -> list[Match]:
     """Propose places, best first, each once."""
     proposals: list[Match] = []
     for level, scale in _levels(picture):
-        proposals += [replace(match, pose=match.pose.scaled(1 / scale)) for match in _search(level, shape)]
+        if level.shape[0] * level.shape[1] > finest:
+            continue
+        proposals += [replace(match, pose=match.pose.scaled(1 / scale)) for match in _search(level, shape, angles)]
     kept: list[Match] = []
     for match in sorted(proposals, key=lambda match: -match.score):
         if not any(_same_place(match.pose, other.pose) for other in kept):
@@ -184,25 +200,17 @@ def _levels(picture: Pixels) -> Iterator[tuple[Pixels, float]]:
         picture, scale = _halved(picture), scale / 2
 
 
-def _search(level: Pixels, shape: Shape) -> Iterator[Match]:
-    """Look for the logo at every size of one octave and at every proportion; yield each template's best places."""
-    edges = edge_map(level)
-    height, width = edges.shape
-    field = _Field(edges)
-    least = math.sqrt(SMALLEST_AREA * shape.ratio)
-    proportions = PROPORTIONS if height * width <= SEARCHED_WHOLE else PROPORTIONS[:1]
+def _search(level: Pixels, shape: Shape, angles: tuple[float, ...]) -> Iterator[Match]:
+    """Look for the logo at every size of one octave, every proportion or angle; yield the best places of each."""
+    field = _Field(edge_map(level))
+    height, width = level.shape[:2]
+    upright = angles == (0.0,) and height * width <= SEARCHED_WHOLE
     for step in range(math.ceil(math.log(2) / math.log(SCALE_STEP))):
-        for proportion in proportions:
-            logo_width = least * SCALE_STEP**step
-            logo_height = logo_width / shape.ratio * proportion
-            margin = max(2, round(0.12 * logo_height))
-            box_width, box_height = round(logo_width) + 2 * margin, round(logo_height) + 2 * margin
-            if box_width > width or box_height > height:
-                continue
-            pose = Pose(box_width / 2, box_height / 2, logo_width, logo_height)
-            template = shape.edges(pose, box_width, box_height)
-            for score, x, y in field.best(template, 2):
-                yield Match(replace(pose, x=x + pose.x, y=y + pose.y), score)
+        logo_width = math.sqrt(SMALLEST_AREA * shape.ratio) * SCALE_STEP**step
+        for proportion in PROPORTIONS if upright else PROPORTIONS[:1]:
+            for angle in angles:
+                pose = Pose(0, 0, logo_width, logo_width / shape.ratio * proportion, angle)
+                yield from field.places(shape, pose, 2)
 
 
 class _Field:
@@ -214,6 +222,17 @@ class _Field:
         self._spectrum = np.fft.rfft2(edges, self._padded)
         self._sums = _integral(edges.astype(np.float64))
         self._squares = _integral(edges.astype(np.float64) ** 2)
+
+    def places(self, shape: Shape, pose: Pose, number: int) -> Iterator[Match]:
+        """Yield the best places of a logo at the size, proportions and angle of a pose; none where it does not fit."""
+        hull = pose.hull()
+        margin = max(2, round(0.12 * pose.height))
+        width, height = round(hull.width) + 2 * margin, round(hull.height) + 2 * margin
+        if width > self._size[1] or height > self._size[0]:
+            return
+        centred = replace(pose, x=width / 2, y=height / 2)
+        for score, x, y in self.best(shape.edges(centred, width, height), number):
+            yield Match(replace(centred, x=centred.x + x, y=centred.y + y), score)
 
     def best(self, template: Pixels, number: int) -> Iterator[tuple[float, int, int]]:
         """Yield the best places of a template: score, left, top."""
@@ -244,15 +263,12 @@ def _refined(picture: Pixels, shape: Shape, pose: Pose) -> Match:
     reach = 0.35 * pose.width + 6
     left, top = max(int(pose.x - pose.width / 2 - reach), 0), max(int(pose.y - pose.height / 2 - reach), 0)
     cut = picture[top : int(pose.y + pose.height / 2 + reach) + 1, left : int(pose.x + pose.width / 2 + reach) + 1]
-    scale = min(math.sqrt(_WORKING_AREA / (pose.width * pose.height)), 3.0)
+    scale = min(math.sqrt(_WORKING_AREA / (pose.width * pose.height)), 1.0)  # enlarged, its edges would be others
     work = _resized(cut, max(round(cut.shape[1] * scale), 2), max(round(cut.shape[0] * scale), 2))
     across, down = work.shape[1] / cut.shape[1], work.shape[0] / cut.shape[0]
-    local = Pose((pose.x - left) * across, (pose.y - top) * down, pose.width * across, pose.height * down)
+    local = Pose((pose.x - left) * across, (pose.y - top) * down, pose.width * across, pose.height * down, pose.angle)
     edges = edge_map(work)
-    near = _nearby(edges, shape, local, (0.0,))
-    if near.score < _UPRIGHT:
-        near = max(near, _nearby(edges, shape, local, (-10.0, -5.0, 5.0, 10.0)), key=lambda match: match.score)
-    best = _climb(edges, shape, near.pose, rounds=6)
+    best = _climb(edges, shape, _nearby(edges, shape, local).pose, rounds=6)
     found = best.pose
     return Match(
         Pose(found.x / across + left, found.y / down + top, found.width / across, found.height / down, found.angle),
@@ -260,26 +276,18 @@ def _refined(picture: Pixels, shape: Shape, pose: Pose) -> Match:
     )
 
 
-def _nearby(edges: Pixels, shape: Shape, pose: Pose, angles: tuple[float, ...]) -> Match:
+def _nearby(edges: Pixels, shape: Shape, pose: Pose) -> Match:
     """Try sizes and proportions between those of the coarse search, each at every place of the cut."""
     field = _Field(edges)
-    height, width = edges.shape
     best = Match(pose, 0.0)
-    for angle in angles:
+    turns = (0.0,) if pose.angle == 0 else (0.0, -1.5, 1.5)
+    for turn in turns:
         for wider in (1.0, 0.965, 1.035, 0.93, 1.07, 0.9, 1.1):
-            for taller in (1.0, 0.93, 1.07):
-                tried = Pose(0, 0, pose.width * wider, pose.height * wider * taller, angle)
-                corners = tried.corners()
-                margin = max(2.0, 0.12 * tried.height)
-                box_width = math.ceil(2 * (max(x for x, _ in corners) + margin))
-                box_height = math.ceil(2 * (max(y for _, y in corners) + margin))
-                if box_width > width or box_height > height:
-                    continue
-                centre = replace(tried, x=box_width / 2, y=box_height / 2)
-                template = shape.edges(centre, box_width, box_height)
-                for score, x, y in field.best(template, 1):
-                    if score > best.score:
-                        best = Match(replace(centre, x=centre.x + x, y=centre.y + y), score)
+            for taller in (1.0, 0.93, 1.07) if turn == 0 else (1.0,):
+                width, height = pose.width * wider, pose.height * wider * taller
+                tried = replace(pose, width=width, height=height, angle=pose.angle + turn)
+                for match in field.places(shape, tried, 1):
+                    best = max(best, match, key=lambda match: match.score)
     return best
 
 
@@ -288,7 +296,7 @@ def _climb(edges: Pixels, shape: Shape, pose: Pose, rounds: int) -> Match:
     best = Match(pose, _fit(edges, shape, pose))
     step = 1.0
     for _ in range(rounds):
-        for name, size in (("width", 0.02), ("height", 0.04), ("x", 0.01), ("y", 0.04), ("angle", 1.5)):
+        for name, size in (("angle", 1.5), ("width", 0.02), ("x", 0.01), ("y", 0.04), ("height", 0.04)):
             for sign in (1, -1):
                 here = best.pose
                 unit = {"width": here.width, "height": here.height, "x": here.width, "y": here.height}.get(name, 1.0)

@@ -24,6 +24,8 @@ Pixels = NDArray[Any]
 _CLUTTER = 60.0
 """Distance in sRGB from the ground around a logo at which something else stands there."""
 _PARTS = 4
+_PRODUCTS_SEARCHED = 300_000
+"""Pixels of the largest reduction of the picture that products are looked for in: they stand large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _on(box: Box, place: Box) -> bool:
 def _places(pixels: Pixels, product: CutOut) -> list[Box]:
     width, height = product.size
     shape = Shape(np.frombuffer(product.drawing, np.uint8).reshape(height, width, 4))
-    return [match.pose.hull() for match in find(pixels, shape, most=3)]
+    return [match.pose.hull() for match in find(pixels, shape, most=3, turned=False, finest=_PRODUCTS_SEARCHED)]
 
 
 def _logos(pixels: Pixels, logo: LogoDrawing) -> list[SeenLogo]:

@@ -19,6 +19,8 @@ from flux2flow.interfaces import TextReader
 BENT, BENT_SMALL = 0.04, 0.07
 """How far a logo's proportions may be from its drawing's; less can be measured where it is under `SMALL` px high."""
 SMALL = 24
+TINY = 9
+"""Pixels of height below which the proportions of a logo cannot be measured."""
 TURNED = 2.0
 """Degrees."""
 RECOLORED = 12.0
@@ -111,7 +113,7 @@ def logo_shape(seen: SeenPicture, file: str) -> Iterator[Finding]:
     remedy = "Place the kit's file again, scaled by the same factor in both directions."
     for logo in seen.logos:
         allowed = BENT_SMALL if logo.pose.height < SMALL else BENT
-        if abs(logo.proportion - 1) > allowed:
+        if logo.pose.height >= TINY and abs(logo.proportion - 1) > allowed:
             yield _of_logo(
                 "logo-shape", logo, file, f"the logo is {logo.proportion:.2f} times as tall as it must be at its width",
                 f"{logo.proportion:.3f}", f"1 ± {allowed:g}", remedy,
