@@ -7,7 +7,7 @@ kit alone: nothing here knows the system's fonts, and nothing here draws.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -66,6 +66,8 @@ class Cut:
     upem: int
     coverage: frozenset[int]
     metrics: Metrics
+    color: bool = False
+    """Whether its letters bring colours of their own (COLR, CBDT, sbix, SVG)."""
     _ink: dict[int, InkBox | None] = field(default_factory=dict)
     _features: frozenset[str] | None = None
     _outlines: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
@@ -195,7 +197,7 @@ class FaceCache:
             if reference.location:
                 font.set_variations(dict(reference.location))
             upem = face.upem
-            self._cuts[reference] = Cut(reference, font, upem, coverage, _metrics(font, upem))
+            self._cuts[reference] = Cut(reference, font, upem, coverage, _metrics(font, upem), _has_colors(face))
         return self._cuts[reference]
 
     def _face(self, file: FontFile, files: FileSource) -> tuple[hb.Face, frozenset[int]]:
@@ -225,6 +227,10 @@ def _metrics(font: hb.Font, upem: int) -> Metrics:
     cap = font.get_metric_position(tag.CAP_HEIGHT) or _letter_height(font, "H") or round(0.7 * upem)
     x_height = font.get_metric_position(tag.X_HEIGHT) or _letter_height(font, "x") or round(0.5 * upem)
     return Metrics(extents.ascender / upem, extents.descender / upem, cap / upem, x_height / upem)
+
+
+def _has_colors(face: hb.Face) -> bool:
+    return bool({"COLR", "CBDT", "sbix", "SVG "} & set(face.table_tags))
 
 
 def _letter_height(font: hb.Font, letter: str) -> int:
@@ -269,7 +275,16 @@ class FontStack:
         return result
 
     def _first(self, cluster: str) -> int:
-        return next((number for number, cut in enumerate(self.cuts) if cut.draws(cluster)), 0)
+        """Choose the first cut that draws a cluster; where an emoji is asked for, a font of colours comes first."""
+        numbers: Iterable[int] = range(len(self.cuts))
+        if _is_emoji(cluster):
+            numbers = sorted(numbers, key=lambda number: not self.cuts[number].color)
+        return next((number for number in numbers if self.cuts[number].draws(cluster)), 0)
+
+
+def _is_emoji(cluster: str) -> bool:
+    """Say whether a cluster asks to be shown as an emoji: by its selector, or as pictographs do without one."""
+    return "\ufe0f" in cluster or (cluster[0] >= "\U0001f000" and "\ufe0e" not in cluster)
 
 
 @lru_cache(maxsize=8192)

@@ -13,8 +13,10 @@ from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables import otTables
 from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
-EMOJI = 0x2600
-"""BLACK SUN WITH RAYS: what the fonts' only letter stands for."""
+EMOJI = 0x1F31E
+"""SUN WITH FACE: what the fonts' only letter stands for."""
+TEXT_SUN = 0x2600
+"""BLACK SUN WITH RAYS, which text fonts have too: it takes the colour font where an emoji is asked for (U+FE0F)."""
 
 
 def _square(side: int) -> object:
@@ -30,7 +32,7 @@ def _square(side: int) -> object:
 def _plain() -> FontBuilder:
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", "sun", "square"])
-    builder.setupCharacterMap({EMOJI: "sun"})
+    builder.setupCharacterMap({EMOJI: "sun", TEXT_SUN: "sun"})
     builder.setupGlyf({".notdef": _square(0), "sun": _square(800), "square": _square(800)})
     builder.setupHorizontalMetrics({".notdef": (500, 0), "sun": (1000, 0), "square": (1000, 0)})
     builder.setupHorizontalHeader(ascent=800, descent=-200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box, Color
-from flux2flow.domain.scene import FitRule, InlineIcon, TextSpan, Type
+from flux2flow.domain.scene import Decoration, FitRule, Highlight, InlineIcon, Shadow, Stroke, TextSpan, Type, Underline
 from flux2flow.typography.fonts import stack
 from flux2flow.typography.shaping import ICON, Paragraph, Setting, Span
 from flux2flow.typography.words import Words, WordSpan
@@ -211,3 +212,47 @@ def test_words_without_spans_are_a_plain_string() -> None:
 def test_the_arabic_family_is_the_first_one_of_its_style() -> None:
     """What the tests above lean on."""
     assert style_for("ar").families[0] == ARABIC
+
+
+def test_whatever_is_put_together_stays_in_its_box() -> None:
+    """200 texts by seed 5: scales, shifts, capitals, effects, icons, both directions, lines and columns."""
+    draw = random.Random(5)
+    effects = [
+        None, Decoration(Stroke(0.05, RED)), Decoration(highlight=Highlight(RED, 0.1, 0.1)),
+        Decoration(Stroke(0.1, RED), Shadow(0.1, 0.1, 0.1, RED), underline=Underline(RED, 0.1, 0.1, skip_ink=False)),
+    ]  # fmt: skip
+    letters = {
+        "en": "Hamburg gypsy, 5 kg ßéÅ. -",
+        "ar": "قهوة السلام 12 Night ، شَدّة",
+        "ja": "国語あいッー、。「」25kg（）…",
+    }
+    fitting = 0
+    for _ in range(200):
+        locale = draw.choice(list(letters))
+        text = "x" + "".join(draw.choice(letters[locale]) for _ in range(draw.randint(1, 40)))
+        spans, place = [], 0
+        while (start := place + draw.randint(0, 6)) < len(text):
+            stop = min(start + draw.randint(1, 8), len(text))
+            own = style_for(
+                locale, weight=draw.choice([100, 900]), scale=draw.choice([0.5, 1, 2]),
+                shift=draw.choice([0, 0.3, -0.2]),
+                upper=draw.random() < 0.2, small_caps=draw.choice(["none", "small", "all"]),
+                tracking=draw.choice([0, 0.1]), decoration=draw.choice(effects),
+            )  # fmt: skip
+            icon = InlineIcon("x", logo_file(draw.randint(10, 60), 20)) if draw.random() < 0.2 else None
+            if icon:
+                text, stop = text[:start] + ICON + text[stop:], start + 1
+            spans.append(TextSpan(start, stop, own, icon))
+            place = stop
+        box = Box(10, 10, draw.randint(60, 700), draw.randint(30, 500))
+        placed = set_one(
+            text, box, style_for(locale, decoration=draw.choice(effects)), locale=locale, spans=tuple(spans),
+            writing=draw.choice(["horizontal", "vertical"]), fit=FitRule(draw.randint(1, 6), 8, 90),
+        )  # fmt: skip
+        if not placed.fit.overflow:
+            fitting += 1
+            assert placed.ink.x > box.x - 0.05
+            assert placed.ink.right < box.right + 0.05
+            assert placed.ink.y > box.y - 0.05
+            assert placed.ink.bottom < box.bottom + 0.05
+    assert fitting > 150
