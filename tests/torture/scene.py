@@ -22,6 +22,7 @@ from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import FitRule, LogoLayer, PlateLayer, Scene, TextLayer
+from flux2flow.domain.standards import Standards
 from flux2flow.interfaces import FileSource
 from flux2flow.typography import set_scene
 
@@ -52,6 +53,8 @@ class Ordered:
     files: FileSource
     plate: Canvas
     format: Format
+    standards: Standards
+    forbidden_words: tuple[str, ...]
 
 
 def ordered() -> Ordered:
@@ -75,7 +78,8 @@ def ordered() -> Ordered:
         replace(logo, box=Box(960, 40, 180, 60), align="end", vertical="top"),
     )  # fmt: skip
     scene = replace(model, size=SIZE, layers=layers)
-    return Ordered(scene, plan.fonts, loaded.project, Canvas(SIZE, drawn_plate()), plan.format(model.format))
+    canvas, format = Canvas(SIZE, drawn_plate()), plan.format(model.format)
+    return Ordered(scene, plan.fonts, loaded.project, canvas, format, plan.standards, plan.forbidden_words)
 
 
 def drawn_plate() -> bytes:

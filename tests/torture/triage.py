@@ -72,7 +72,10 @@ def _of_our_break(text: str, deviation: Deviation) -> str:
         return "slash"
     if before == after and not before.isalnum():
         return "equal-marks"
-    if "HANGUL" in unicodedata.name(before, "") + unicodedata.name(after or " ", "") and before.isalnum():
+    names = [unicodedata.name(character or " ", "") for character in (before, after)]
+    hangul = any(name.startswith("HANGUL") for name in names) and before.isalnum()
+    hanja = all(name.startswith("CJK") for name in names) and re.search("[가-힣]", text)
+    if hangul or hanja:
         return "korean-words"
     return _of_widths(deviation)
 
@@ -84,7 +87,12 @@ def _of_their_break(text: str, deviation: Deviation) -> str:
     for script in ("THAI", "KHMER"):
         if _stands_in(script, text, at) or _stands_in(script, text, deviation.start):
             return f"{script.lower()}-dictionary"
+    if any(match.start() < deviation.start < match.end() for match in URL.finditer(text)):
+        return "url"
     if deviation.permitted:
+        narrow_and_wide = {unicodedata.east_asian_width(character) in "WF" for character in (before, after or " ")}
+        if len(narrow_and_wide) == 2 and before.isalnum():
+            return "east-asian-spacing"
         return _of_widths(deviation)
     if before == " " and after in "–—":
         return "dash-starts-no-line"
