@@ -107,3 +107,21 @@ def test_descriptions_come_along() -> None:
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="there are campaign, template"):
         schema("poster")
+
+
+def test_the_template_schema_knows_stacks_and_grids() -> None:
+    """A stack and a grid are valid where a box is; a key of one is none of the other, nor of a box."""
+    validator = Draft7Validator(schema("template"))
+    template = copy.deepcopy(document(FILES["template"][0]))
+    boxes = template["layout"]["landscape"]["boxes"]
+    for place in ({"stack": ["headline"], "spread": True}, {"grid": ["headline"], "columns": 2}):
+        boxes["column"] = place
+        assert validator.is_valid(template), place
+    wrong = (
+        {"stack": ["headline"], "columns": 2},
+        {"grid": ["headline"], "spread": True, "columns": 1},
+        {"gap": "1px"},
+    )
+    for place in wrong:
+        boxes["column"] = place
+        assert not validator.is_valid(template), place
