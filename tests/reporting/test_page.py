@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from flux2flow import reporting
+from flux2flow.domain.finding import Finding, Waiver
 from flux2flow.errors import StoreError
 from flux2flow.reporting.page import page_text
 from flux2flow.reporting.thumbnails import SIDE, rejected_thumbnail
@@ -165,3 +166,22 @@ def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None
     (tmp_path / "build").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="build"):
         reporting.write(report(), tmp_path / "build" / "x")
+
+
+def test_waivers_repairs_and_notices_are_shown() -> None:
+    """A waived picture is released and says who let it pass; repairs and what is wrong with waivers are told."""
+    waiver = Waiver(check="contrast", reason="the <artist> insists", by="Mia & Co", until="2027-03-31")
+    made = report()
+    first = made.assets[0]
+    waived = tuple(replace(finding, waiver=waiver) for finding in first.findings)
+    asset = replace(first, path="hero/first.jpg", findings=waived, repairs=("headline: pair, ‘ink’ reaches 7.9:1",))
+    notice = Finding("waiver", "warn", "the waiver of widow <on> * covers nothing", "")
+    told = replace(made, assets=(asset, *made.assets[1:]), notices=(notice,))
+    page = Page(page_text(told, {}))
+    assert "waived by Mia & Co until 2027-03-31: the <artist> insists" in page.text
+    assert "‘ink’ reaches 7.9:1" in page.text
+    assert "the waiver of widow <on> * covers nothing" in page.text
+    assert not [li for li in page.all("li") if li.get("class") in ("fail", "error")]
+    control = Page(page_text(made, {}))
+    assert [li for li in control.all("li") if li.get("class") == "fail"]
+    assert "waived" not in control.text

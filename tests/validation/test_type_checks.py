@@ -118,6 +118,9 @@ def test_a_line_end_of_the_copy_parts_what_it_wants() -> None:
         (f"see {RLM}calm light", 1),
         (f"ضوء{RLM} calm", 0),
         (f"ضوء{RLM}{RLM} calm", 1),
+        ("اكتشفي →", 1),
+        ("اكتشفي ←", 0),
+        ("Discover →", 0),
     ],
 )
 def test_isolates_pair_and_marks_do_something(words: str, expected: int) -> None:

@@ -17,6 +17,9 @@ _OPENING = {"\u2066": "\u2069", "\u2067": "\u2069", "\u2068": "\u2069"} | dict.f
 _CLOSING = frozenset("\u2069\u202c")
 _MARKS = frozenset("\u200e\u200f\u061c")
 _ENDS = frozenset(".!?…؟۔،؛,;:")
+_FORWARD = frozenset("→⇒➔➜➝➞➡⟶⟹▶►")
+"""Arrows that point the way Latin reads. Unicode mirrors brackets in right-to-left text, and no arrow."""
+
 _RTL = ("R", "AL")
 
 
@@ -65,6 +68,9 @@ def _in_copy(text: str) -> Iterator[tuple[str, str]]:
         yield "there are direction marks and no right-to-left letter", "Remove them."
     elif any(a == b and a in _MARKS for a, b in pairwise(text)):
         yield "a direction mark stands there twice", "Keep one."
+    strong = [kind for c in text if (kind := unicodedata.bidirectional(c)) in ("L", *_RTL)]
+    if strong and "L" not in strong and text.strip(" .!؟")[-1:] in _FORWARD:
+        yield "an arrow at the end of right-to-left text points back", "Write ← there: arrows are not mirrored."
 
 
 def _wrong_edge(text: PlacedText, line: PlacedLine) -> str:
