@@ -47,7 +47,8 @@ class RapidReader:
         level = logging.root.manager.disable
         logging.disable(logging.CRITICAL)  # it logs the files it loads, at every start, whatever its own level says
         try:
-            self._engine: Any = RapidOCR(params=_SETTINGS)  # untyped
+            engine: Any = RapidOCR  # untyped
+            self._engine = engine(params=_SETTINGS)
             self._recogniser = self._engine._load_rec_model()
         finally:
             logging.disable(level)
