@@ -41,6 +41,7 @@ HYPHENATED = 0.1
 """The penalty of a break that shows a hyphen."""
 
 _CHINESE_PARTICLES = frozenset("的地得了着過过吗嗎呢吧啊呀")
+_KOREAN_OPENING, _KOREAN_CLOSING = frozenset("([{‘“「『《〈"), frozenset(")]}’”」』》〉%")
 _WIDOWS = {"character": 0.5, "price": 0.2, "syllable": 0.3, "word": 0.15}
 _SHORT_PART, _SHORT_PART_AFTER = re.compile(r"(?<!\w)\w{1,3}[-‐]$"), re.compile(r"\w{1,3}(?!\w)")
 _SHORT_WORD = 5  # letters: fewer are a widow alone on a last line
@@ -117,11 +118,12 @@ class _Hindrances:
         self.text = text
         self.inside_names = _inside_names(text, unbroken)
         self.held = no_break.held(text, language)
+        self.korean = _primary(language) == "ko"
 
     def by(self, index: int) -> str:
         if index in self.inside_names:
             return "brand-name"
-        return "no-break" if index in self.held else _kinsoku(self.text, index)
+        return "no-break" if index in self.held else _kinsoku(self.text, index, self.korean)
 
 
 def _inside_names(text: str, names: Iterable[str]) -> set[int]:
@@ -132,7 +134,7 @@ def _primary(language: str) -> str:
     return language.replace("_", "-").split("-")[0].lower()
 
 
-def _kinsoku(text: str, index: int) -> str:
+def _kinsoku(text: str, index: int, korean: bool) -> str:
     """Apply kinsoku, and Korean's rule that words stay whole; spaces before the break are looked through."""
     after = text[index]
     before = text[:index].rstrip(" \u3000")[-1:] or " "
@@ -142,8 +144,20 @@ def _kinsoku(text: str, index: int) -> str:
         return "kinsoku-end"
     if before in INSEPARABLE and after == before:
         return "inseparable"
-    parted = _kind(text[index - 1]) == "hangul" and _kind(after) in ("hangul", "latin", "digit")
-    return "hangul-word" if parted else ""
+    return "hangul-word" if _inside_korean_word(text[index - 1], after, korean) else ""
+
+
+def _inside_korean_word(before: str, after: str, korean: bool) -> bool:
+    """Say whether a place is inside a word of Korean, which only spaces part (KLREQ); 25,800원, English가, (A)에서.
+
+    Hanja and brackets belong to the word only where the language says that the text is Korean.
+    """
+    kinds = _kind(before), _kind(after)
+    letters = ("hangul", "latin", "digit", "kanji") if korean else ("hangul", "latin", "digit")
+    if korean:
+        inner = kinds[0] in letters or before in _KOREAN_CLOSING, kinds[1] in letters or after in _KOREAN_OPENING
+        return all(inner) and (kinds[0] in letters or kinds[1] in letters)
+    return "hangul" in kinds and kinds[0] in letters and kinds[1] in letters
 
 
 @lru_cache(maxsize=8192)

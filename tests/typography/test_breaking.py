@@ -133,6 +133,10 @@ def test_a_short_part_of_a_compound_does_not_like_to_be_parted() -> None:
 def test_korean_breaks_between_words_only() -> None:
     """Hangul words stay whole; spaces part them."""
     assert segments("조용한 빛을 당신에게", "ko") == ["조용한 ", "빛을 ", "당신에게"]
+    assert segments("12월 31일까지 English가 (Android)에서 50%할인 漢字와 빛(光)을 25,800원", "ko") == [
+        "12월 31일까지 ", "English가 ", "(Android)에서 ", "50%할인 ", "漢字와 ", "빛(光)을 ", "25,800원",
+    ]  # fmt: skip
+    assert segments("漢字", "ja") == ["漢", "字"]  # control: another language's ideographs part
 
 
 def test_mandatory_breaks() -> None:
