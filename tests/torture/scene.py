@@ -63,11 +63,12 @@ def ordered() -> Ordered:
     plan = api.plan(loaded)
     model = next(scene for scene in plan.scenes if scene.format == "web/open-graph" and scene.locale == "en")
     style = next(layer for layer in model.layers if isinstance(layer, TextLayer)).type
+    plain = replace(style, color=Color(18, 22, 40), upper=False, tracking=0.0)
     logo = next(layer for layer in model.layers if isinstance(layer, LogoLayer))
     plate = next(layer for layer in model.layers if isinstance(layer, PlateLayer))
     texts = tuple(
         TextLayer(
-            id, text, replace(style, families=families, weight=weight, color=Color(18, 22, 40), axes=()),
+            id, text, replace(plain, families=families, weight=weight),
             box, "start", "top", FitRule(lines, low, high),
         )
         for id, text, families, weight, box, lines, low, high in TEXTS
