@@ -120,6 +120,8 @@ class Span:
     icon: float | None = None
     source: TextSpan | None = None
     synthetic: bool = False
+    padding: float = 0.0
+    """How far the box behind its letters reaches beyond them, in em of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,19 @@ def spaced(
             extra = tracking + (east_asian.GAP if ends[glyph.cluster] - 1 in gaps else 0.0)
             glyph = replace(glyph, advance=glyph.advance + extra)
         result.append(glyph)
+    return tuple(result)
+
+
+def padded(glyphs: tuple[ShapedGlyph, ...], cluster: int, room: float, *, before: bool) -> tuple[ShapedGlyph, ...]:
+    """Leave room on one side of a cluster: on its left where `before`, else on its right."""
+    places = [place for place, glyph in enumerate(glyphs) if glyph.cluster == cluster]
+    if not places or room <= 0:
+        return glyphs
+    result = list(glyphs)
+    if before:
+        for place in places:
+            result[place] = replace(result[place], x_offset=result[place].x_offset + room)
+    result[places[-1]] = replace(result[places[-1]], advance=result[places[-1]].advance + room)
     return tuple(result)
 
 

@@ -73,7 +73,7 @@ class Typesetter:
         faces = self._stack(type, _optical(optical_size * type.scale) if type.scale != 1.0 else optical_size)
         return Span(
             span.start, span.stop, faces, type.tracking, type.features, type.scale, type.shift, _grow(type), ratio,
-            span.source, span.synthetic,
+            span.source, span.synthetic, _padding(type),
         )  # fmt: skip
 
     def words(self, text: str, type: Type) -> str:
@@ -177,6 +177,10 @@ def inside(box: Box, width: float, height: float, align: Align, vertical: Vertic
     x = box.x + (box.width - width) * (left if direction == "ltr" else 1 - left)
     y = box.y + (box.height - height) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[vertical]
     return Box(x, y, width, height)
+
+
+def _padding(type: Type) -> float:
+    return type.decoration.highlight.padding if type.decoration and type.decoration.highlight else 0.0
 
 
 def _spans_of(text: str | Words) -> tuple[WordSpan, ...]:

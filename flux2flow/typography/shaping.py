@@ -27,6 +27,7 @@ from flux2flow.typography.runs import (
     ShapedRun,
     Span,
     ink_of,
+    padded,
     scaled,
     script_of,
     scripts,
@@ -43,6 +44,8 @@ __all__ = [
 _TRAILING = " \n\t\u3000\u200b"
 _ICON_HEIGHT = 1.16  # of the letters' height: a drawing as high as capitals looks smaller than they do
 _ICON_SIDE = 0.06  # em free on both sides of an icon
+_BESIDE_BOX = 0.05  # em free between a highlight's box and letters beside it
+_WORD_SPACE = 0.2  # em of a word space, at least
 
 
 class Paragraph:
@@ -209,6 +212,8 @@ class Paragraph:
         direction, given = "ttb" if upright else "rtl" if item.level % 2 else "ltr", tuple(features.items())
         glyphs = shape(cut, text, item.start, item.stop, item.script, direction, self.setting.language, given, halves)
         placed = spaced(glyphs, tracking, self._gaps, item.stop)
+        if span.padding and item.group < 0:
+            placed = self._apart(placed, item, span)
         scale, shift = span.scale, span.shift
         if item.group >= 0:
             placed, scale = vertical.grouped(placed, cut, scale)
@@ -222,6 +227,19 @@ class Paragraph:
             cut, item.cut > 0, item.level, item.script, placed, item.span, scale, tracking * span.scale,
             span.grow * span.scale, item.orientation,
         )  # fmt: skip
+
+    def _apart(self, glyphs: tuple[ShapedGlyph, ...], item: Item, span: Span) -> tuple[ShapedGlyph, ...]:
+        """Move letters beside a highlighted span out of its box; a word space there is room already."""
+        rtl = bool(item.level % 2)
+        for place, beside, first in ((span.start, span.start - 1, True), (span.stop - 1, span.stop, False)):
+            if not (item.start <= place < item.stop and 0 <= beside < len(self.text)) or self.text[beside] == "\n":
+                continue
+            if self._settings[self._spans[beside]].padding:
+                continue  # the box goes on
+            cluster = max((glyph.cluster for glyph in glyphs if glyph.cluster <= place), default=place)
+            room = span.padding + _BESIDE_BOX - (_WORD_SPACE if self.text[beside].isspace() else 0.0)
+            glyphs = padded(glyphs, cluster, room, before=first != rtl)
+        return glyphs
 
     def _icon_run(self, item: Item, span: Span, ratio: float) -> ShapedRun:
         """Stand an icon about the middle of the letters, a little higher than they are."""

@@ -20,7 +20,7 @@ from flux2flow.domain.scene import Decoration, FitRule, Highlight, Shadow, Strok
 from flux2flow.typography import set_scene
 from flux2flow.typography.decoration import crossing
 from flux2flow.typography.fonts import stack
-from tests.typography.builder import JAPANESE, LATIN, FontFiles, kit, scene, set_one, style, text_layer
+from tests.typography.builder import JAPANESE, LATIN, FontFiles, kit, scene, set_one, style, style_for, text_layer
 
 BOX = Box(20, 20, 1000, 120)
 MARIGOLD = Color(242, 165, 65)
@@ -117,6 +117,45 @@ def test_a_highlight_stands_behind_its_words_with_its_padding() -> None:
     inks = [glyph.ink for run in tall.lines[0].runs for glyph in run.glyphs if glyph.cluster >= 8 and glyph.ink]
     assert box.y <= min(ink.y for ink in inks) - 5 + 1e-6
     assert box.bottom >= max(ink.bottom for ink in inks) + 5 - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "words"),
+    [
+        ("全五杯の珈琲", "ja", "五杯"),
+        ("un-dark-ly", "en", "dark"),
+        ("و(خمسة)و", "ar", "خمسة"),
+        ("a dark b", "en", "dark"),
+    ],
+)
+def test_a_highlight_covers_no_letter_beside_it(text: str, locale: str, words: str) -> None:
+    """Whatever the direction, with or without word spaces; the control is the same span without its box."""
+    start = text.index(words)
+
+    def placed(decoration: Decoration) -> PlacedText:
+        own = style_for(locale, decoration=decoration)
+        return set_one(text, BOX, locale=locale, fit=SIZE, spans=(TextSpan(start, start + len(words), own),))
+
+    marked, bare = (
+        placed(Decoration(highlight=Highlight(MARIGOLD, 0.3, 0))),
+        placed(Decoration(shadow=Shadow(0, 0, 0, MARIGOLD))),
+    )
+    (mark,) = marked.lines[0].highlights
+    for run in marked.lines[0].runs:
+        for glyph in run.glyphs:
+            if glyph.ink and not start <= glyph.cluster < start + len(words):
+                assert mark.box.intersection(glyph.ink).width == 0
+    assert marked.ink.width > bare.ink.width
+
+
+def test_a_highlight_goes_on_over_spans_inside_it() -> None:
+    """Two types under one box leave no gap between them."""
+    highlight = Decoration(highlight=Highlight(MARIGOLD, 0.3, 0))
+    whole = set_one("darkest", BOX, fit=SIZE, spans=(TextSpan(0, 7, style(decoration=highlight)),))
+    parts = (TextSpan(0, 4, style(decoration=highlight)), TextSpan(4, 7, style(decoration=highlight, color=MARIGOLD)))
+    parted = set_one("darkest", BOX, fit=SIZE, spans=parts)
+    assert len(parted.lines[0].highlights) == 1
+    assert parted.ink.width == pytest.approx(whole.ink.width, abs=3)  # a pair of letters kerns no longer
 
 
 def test_a_highlight_over_two_lines_is_two_boxes_without_their_ends_spaces() -> None:
