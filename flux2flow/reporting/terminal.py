@@ -52,7 +52,8 @@ def problems_of(findings: Sequence[Finding], *, least: Level = "warn") -> tuple[
         place = _WORST_FIRST.index(finding.level)
         if place <= _WORST_FIRST.index(least):
             waiver = waiver_words(finding)
-            grouped[bool(waiver), place, finding.check, finding.layer, waiver].append(finding)
+            layer = finding.layer.partition("/")[0]  # a chart's or table's parts are one layer to its maker
+            grouped[bool(waiver), place, finding.check, layer, waiver].append(finding)
     return tuple(
         Problem(
             found[0].level,

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
-from flux2flow.domain.layout import GlyphRun, Layout, Placed, PlacedLine, PlacedLogo, PlacedShape, PlacedText
+from flux2flow.domain.layout import GlyphRun, Placed, PlacedLine, PlacedLogo, PlacedShape, PlacedText
 from flux2flow.domain.measures import Box, Color, PixelSize
 from flux2flow.domain.scene import Bar, ChartLayer, FitRule, Gradient, Scene, TextLayer, Type
 from flux2flow.domain.standards import Disclaimer
 from flux2flow.validation.repairs import shifted
 
-from .good import Picture, good, plate
+from .good import Picture, good
 
 Fault = Callable[[Picture, random.Random], Picture]
 
@@ -429,4 +430,18 @@ def type_on_the_product(picture: Picture, draw: random.Random) -> Picture:
     )
 
 
-__all__ = ["KINDS", "Kind", "Layout", "plate"]
+def stray_word(seed: str) -> tuple[Picture, str]:
+    """Paint a word into the plate, where the crop shows it; needs a reader to be found, so it is no `Kind`."""
+    draw = random.Random(f"fault/{seed}")
+    picture = good(seed, format="iab/medium-rectangle")
+    size, crop = picture.plate.size, picture.scene.plate.crop
+    words = draw.choice(("SALE NOW", "Natural", "ORGANIC CREAM", "Beauty", "LUMIERE", "Since 1987", "No. 5 Serum"))
+    image = Image.frombytes("RGB", (size.width, size.height), picture.plate.pixels)
+    font = ImageFont.load_default(draw.randrange(18, 30))
+    place = crop.x + draw.uniform(0.05, 0.35) * crop.width, crop.y + draw.uniform(0.2, 0.8) * crop.height
+    shade = draw.randrange(20, 110)
+    ImageDraw.Draw(image).text(place, words, font=font, fill=(shade, shade, shade))
+    return picture.painted(picture.layout, plate=Canvas(size, image.tobytes())), words
+
+
+__all__ = ["KINDS", "Kind", "stray_word"]

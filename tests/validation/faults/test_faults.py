@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from flux2flow.domain.finding import Finding
 from flux2flow.validation import built_in, validate
 
 from .good import Picture, good
-from .kinds import KINDS
+from .kinds import KINDS, stray_word
 
 FULL = os.environ.get("FLUX2FLOW_TORTURE") == "1"
 EACH, GOOD = (20, 500) if FULL else (2, 50)
@@ -48,6 +49,26 @@ def test_defects_are_caught_by_the_right_check() -> None:
     print(f"\n{made - missed.total()} of {made} defects caught; missed: {dict(missed)}")
     assert 1 - missed.total() / made >= CAUGHT, missed
     assert max(missed.values(), default=0) <= EACH * 0.1, missed
+
+
+@pytest.mark.timeout(900)
+def test_a_stray_word_in_the_plate_is_caught() -> None:
+    """The 35th kind needs a reader: words that a model might have painted, at the size and place a seed chooses."""
+    pytest.importorskip("rapidocr")
+    from flux2flow.reading import open_reader
+
+    reader, missed = open_reader(), []
+    for number in range(EACH):
+        picture, words = stray_word(f"stray/{number}")
+        base = good(f"stray/{number}", format="iab/medium-rectangle")
+        clean = replace(base.subject, reader=reader, plate=base.plate)
+        held = replace(picture.subject, reader=reader, plate=picture.plate)
+        read = {finding.check for finding in validate(held, CHECKS)}
+        if "stray-text" not in read:
+            missed.append((number, words))
+        assert "stray-text" not in {finding.check for finding in validate(clean, CHECKS)}, "the control: a clean plate"
+    print(f"\n{EACH - len(missed)} of {EACH} stray words caught; missed: {missed}")
+    assert len(missed) <= EACH * 0.1, missed
 
 
 @pytest.mark.timeout(1800 if FULL else 240)
