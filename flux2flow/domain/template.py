@@ -252,6 +252,7 @@ class TableSpec(_RowsSpec):
     highlight: str = Field("", description="Jinja over `row`: non-empty and not 'false' takes the accent colour")
     style: str
     header_style: str | None = None
+    header_color: str | None = None
     text_color: str | None = None
     accent: str | None = None
     rule: str | None = Field(None, description="colour token of thin lines between the rows")

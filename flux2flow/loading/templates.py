@@ -15,7 +15,9 @@ from flux2flow.project import FileRefusedError, check_relative
 
 FILE = "template.yaml"
 STYLE_KEYS = ("style", "header_style", "time_style", "note_style", "caption_style")
-COLOR_KEYS = ("color", "fill", "to", "accent", "text_color", "ground", "rule", "stripe", "caption_color")
+COLOR_KEYS = (
+    "color", "fill", "to", "accent", "text_color", "ground", "rule", "stripe", "caption_color", "header_color",
+)  # fmt: skip
 
 _LENGTHS = (
     ("layers", "*", "fit", "min"), ("layers", "*", "fit", "max"),

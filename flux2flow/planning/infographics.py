@@ -316,7 +316,7 @@ def table_layer(making: Making, spec: TableSpec, box: Box) -> TableLayer | None:
         for column in spec.table
     )  # fmt: skip
     type = making.type(spec.style, spec.text_color, "text_color")
-    header = making.type(spec.header_style, None, "header_style") if spec.header_style else type
+    header = making.type(spec.header_style or spec.style, spec.header_color or spec.text_color, "header_color")
     return TableLayer(
         spec.id, columns, tuple(making.on("highlight", spec.highlight, row) for row in rows), type, header,
         making.optional_color("accent", spec.accent) or type.color, making.optional_color("rule", spec.rule),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FigureLayer, FitRule, Type
 from flux2flow.typography.charts.drawing import Drawing, Part
-from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, rise, width
+from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, rise, tallest, width
 from flux2flow.typography.fitting import Fitted, Frame, largest
 from flux2flow.typography.set_text import Typesetter
 
@@ -53,7 +53,7 @@ class _Set:
 
     @property
     def caption_height(self) -> float:
-        return max((height(caption) for caption in self.captions if caption), default=0.0)
+        return tallest([caption for caption in self.captions if caption])
 
 
 def set_figures(layer: FigureLayer, typesetter: Typesetter) -> tuple[Part, ...]:

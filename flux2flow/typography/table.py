@@ -19,8 +19,8 @@ COLUMN_GAP = 1.4
 PADDING = 0.5
 """Above and below a row's words at least, in em; up to MOST_PADDING where there is room."""
 MOST_PADDING = 0.95
-HEADER = 0.82
-"""A header's size as a part of the cells'."""
+UNWRAPPED = 0.85
+"""Cells stay on one line unless that makes the table smaller than this part of its size with wrapped ones."""
 NARROWEST = 6.0
 """A column whose cells wrap is at least so wide, in em."""
 
@@ -63,6 +63,11 @@ class _Grid:
 def set_table(layer: TableLayer, typesetter: Typesetter) -> tuple[Part, ...]:
     """Place a table; what does not fit at the floor reports an overflow."""
     grid, at_floor = largest(layer.fit, lambda size: _grid(layer, typesetter, size), lambda made: made.fits)
+    if layer.fit.lines > 1 and any(len(word.lines) > 1 for word in _words(grid)):
+        flat = replace(layer, fit=replace(layer.fit, lines=1))
+        whole, floor = largest(flat.fit, lambda size: _grid(flat, typesetter, size), lambda made: made.fits)
+        if whole.fits and whole.size >= UNWRAPPED * grid.size:
+            grid, at_floor = whole, floor
     grid = _reported(layer, grid, at_floor)
     drawing, box = Drawing(layer.id, layer.box, typesetter), layer.box
     spare = box.height - sum(grid.rows()) - grid.head()
@@ -164,13 +169,13 @@ def _narrowed(widths: dict[int, float], over: float, least: float) -> dict[int, 
 def _column(layer: TableLayer, typesetter: Typesetter, column: TableColumn, size: float, room: float) -> _Column:
     type = layer.type if column.align == "start" else figures(layer.type)
 
-    def fitted(text: str, style: Type, scale: float) -> Fitted:
+    def fitted(text: str, style: Type) -> Fitted:
         lines = layer.fit.lines if room < UNBOUNDED else 1
         words = typesetter.words(text, style).replace("\n", " ")
-        return typesetter.fit(words, style, Frame(room, UNBOUNDED), FitRule(lines, size * scale, size * scale))
+        return typesetter.fit(words, style, Frame(room, UNBOUNDED), FitRule(lines, size, size))
 
-    header = fitted(column.header, layer.header_type, HEADER) if column.header else None
-    cells = tuple(fitted(cell, type, 1.0) for cell in column.cells)
+    header = fitted(column.header, layer.header_type) if column.header else None
+    cells = tuple(fitted(cell, type) for cell in column.cells)
     widest = max((width(word) for word in (*cells, *([header] if header else []))), default=0.0)
     if column.align != "decimal":
         return _Column(header, cells, widest)

@@ -183,7 +183,7 @@ def test_rows_share_their_baselines_and_cells_wrap() -> None:
     for row in range(4):
         assert len({round(baseline(text), 3) for text in texts(placed, f"cell-{row}")}) == 1
     assert [part.id for part in placed.placed if "/stripe-" in part.id] == ["table/stripe-0", "table/stripe-2"]
-    narrow = Box(60, 60, 250, 420)
+    narrow = Box(60, 60, 215, 420)
     wrapped = layout(table(box=narrow))
     whole = layout(table(box=narrow, fit=FitRule(1, 8, 30)))
     assert any(len(lines(text)) == 2 for text in texts(wrapped, "cell"))
