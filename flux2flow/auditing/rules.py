@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flux2flow.auditing.differences import mixed_from, nearest
 from flux2flow.auditing.seen import PlainArea, SeenLogo, SeenPicture
 from flux2flow.domain.finding import Finding, Level
-from flux2flow.domain.format import Format, Media
+from flux2flow.domain.format import Format
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.reading import ReadLine, comparable, edit_distance
 from flux2flow.interfaces import TextReader
@@ -23,8 +23,8 @@ TINY = 9
 """Pixels of height below which the proportions of a logo cannot be measured."""
 TURNED = 2.0
 """Degrees."""
-RECOLORED = 12.0
-"""ΔE2000 between a logo's colour and its drawing's; compression and thin strokes take up to 8."""
+RECOLORED, RECOLORED_SMALL = 12.0, 20.0
+"""ΔE2000 between a logo's colour and its drawing's. JPEG at quality 60 with halved colour takes 17 from a small one."""
 OFF_PALETTE = 5.0
 """ΔE2000 to the nearest token from which a plain area is another colour."""
 LARGE_AREA = 0.02
@@ -39,10 +39,11 @@ EXTREMES = (Color(255, 255, 255), Color(0, 0, 0))
 class FileFacts:
     """What a file says of itself: media type, colour model, bits a channel, and its profile's name ('' without one)."""
 
-    media: Media
+    media: str
     model: str
     bits: int
     profile: str
+    pages: int = 1
 
 
 def file_type(facts: FileFacts, format: Format, file: str) -> Iterator[Finding]:
@@ -51,6 +52,15 @@ def file_type(facts: FileFacts, format: Format, file: str) -> Iterator[Finding]:
         yield Finding(
             "file-type", "fail", f"the file is a {facts.media.upper()}; {format.id} takes {', '.join(format.media)}",
             file, measured=facts.media, limit=", ".join(format.media), remedy="Save it as one of these types.",
+        )  # fmt: skip
+
+
+def unseen_pages(facts: FileFacts, file: str) -> Iterator[Finding]:
+    """Say that a document's further pages were not looked at."""
+    if facts.pages > 1:
+        yield Finding(
+            "file-type", "warn", f"the document has {facts.pages} pages; only the first was checked", file,
+            measured=str(facts.pages), limit="1", remedy="Save each page as a file of its own.",
         )  # fmt: skip
 
 
@@ -129,10 +139,11 @@ def logo_color(seen: SeenPicture, file: str) -> Iterator[Finding]:
     """Refuse a logo in colours that none of its drawings has."""
     for logo in seen.logos:
         part = max(logo.colors, key=lambda part: part.difference, default=None)
-        if part is not None and part.difference > RECOLORED:
+        allowed = RECOLORED_SMALL if logo.pose.height < SMALL else RECOLORED
+        if part is not None and part.difference > allowed:
             yield _of_logo(
                 "logo-color", logo, file, f"the logo's {part.expected.hex} is {part.seen.hex} here",
-                f"ΔE2000 {part.difference:.1f}", f"{RECOLORED:g}",
+                f"ΔE2000 {part.difference:.1f}", f"{allowed:g}",
                 "Take the kit's file for light or for dark grounds as it is.",
             )  # fmt: skip
 

@@ -19,7 +19,7 @@ from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import Format
 from flux2flow.domain.measures import Color, PixelSize
 from flux2flow.errors import GateError
-from flux2flow.gates import color_facts, pictures, vectors
+from flux2flow.gates import color_facts, documents, pictures, vectors
 from flux2flow.interfaces import Check, CheckSubject, FileSource, TextReader
 from flux2flow.project import library_root
 from flux2flow.validation import validate
@@ -77,13 +77,14 @@ def audit(
     data: bytes, file: str, standard: Standard, checks: Sequence[Check], reader: TextReader | None = None
 ) -> Audit:
     """Check a finished picture. Raises GateError for bytes that are no picture or beyond a limit."""
-    facts, canvas = _opened(data, file)
+    facts, canvas = _opened(data, file, standard.format)
     kit, tokens = standard.kit, _tokens(standard.kit)
     known = [color for _, color in tokens]
     seen = auditing.look(canvas, _drawings(standard), _products(standard), known, reader)
     findings = [
         *_shared(data, file, canvas, seen, facts, standard, checks),
         *rules.file_type(facts, standard.format, file),
+        *rules.unseen_pages(facts, file),
         *rules.color_profile(facts, file),
         *rules.palette(seen, tokens, file),
         *rules.logo_missing(seen, list(kit.logos), file),
@@ -120,10 +121,12 @@ def _words(
     yield from rules.expected_copy(reader.read(canvas), standard.expected, reader, file)
 
 
-def _opened(data: bytes, file: str) -> tuple[rules.FileFacts, Canvas]:
-    if data.startswith(b"%PDF-"):
-        raise GateError(f"{file}: PDF files cannot be checked yet; export the page as PNG and check that")
+def _opened(data: bytes, file: str, format: Format) -> tuple[rules.FileFacts, Canvas]:
+    """Decode a picture, or draw a document's first page as wide as its placement."""
     try:
+        if documents.is_document(data):
+            page = documents.first_page(data, format.width)
+            return rules.FileFacts("pdf", "RGB", 8, "", page.pages), page.canvas
         facts = color_facts.color_facts(data)
         return rules.FileFacts(facts.media, facts.model, facts.bits, facts.profile), pictures.decode_canvas(data)
     except GateError as error:
@@ -192,7 +195,7 @@ def _shared(
         auditing.as_layout(seen, size, file),
         standard.format,
         standard.kit.words.forbidden,
-        EncodedFile(facts.media, data, None),
+        EncodedFile(facts.media if facts.media != "pdf" else "png", data, None),  # type: ignore[arg-type]
         canvas,
     )
     found = validate(subject, [check for check in checks if check.id in SHARED])

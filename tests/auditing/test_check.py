@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -167,7 +168,6 @@ def test_hostile_files_get_a_clear_error(every: int) -> None:
     [
         (b"", "not a PNG"),
         (b"GIF89a" + b"\0" * 50, "not a PNG"),
-        (b"%PDF-1.7\n%broken", "PDF"),
         (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (60000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0", "pass"),
     ],
 )
@@ -184,3 +184,30 @@ def test_a_picture_with_transparency_or_sixteen_bits_is_checked(tmp_path: Path) 
     out = io.BytesIO()
     Image.open(io.BytesIO(made.data)).convert("RGBA").save(out, "PNG")
     assert "pixel-size" not in {finding.check for finding in made.check(out.getvalue()).findings}
+
+
+def _document(pages: int, image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PDF", save_all=True, append_images=[image] * (pages - 1), resolution=72)
+    return out.getvalue()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pypdfium2") is None, reason="the extra [pdf] is not installed")
+def test_the_first_page_of_a_document_is_checked(tmp_path: Path) -> None:
+    """It is drawn as wide as its placement; the type is named, and so are further pages. A broken one is refused."""
+    made = picture(*RECTANGLE)
+    audit = made.check(_document(2, Image.open(io.BytesIO(made.data)).convert("RGB")))
+    assert audit.canvas.size == made.layout.size
+    assert len(audit.seen.logos) == 1
+    found = {(finding.check, finding.level) for finding in audit.findings if finding.check != "ocr-readback"}
+    assert found - {("palette", "info")} == {("file-type", "fail"), ("file-type", "warn")}
+    for broken in (b"%PDF-1.7\n%broken", _document(1, Image.new("RGB", (40, 40)))[:300]):
+        with pytest.raises(GateError, match="cannot be drawn"):
+            made.check(broken)
+
+
+def test_documents_need_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pypdfium2" else found(name))
+    with pytest.raises(GateError, match=r"flux2flow\[pdf\]"):
+        picture(*RECTANGLE).check(b"%PDF-1.7\n")
