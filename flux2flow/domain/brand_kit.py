@@ -121,6 +121,9 @@ class TextStyle(BaseModel):
     )
     shift: float = Field(0.0, ge=-1, le=1, description="of a span: upwards from the baseline, in em of the paragraph")
     fit: StyleFit = StyleFit()
+    hyphenate: bool = Field(
+        False, description="words of running text (three lines or more) may part at syllables; needs flux2flow[intl]"
+    )
 
 
 class TextStyleChange(BaseModel):
@@ -144,6 +147,7 @@ class TextStyleChange(BaseModel):
     underline: UnderlineSpec | None = None
     scale: float | None = Field(None, gt=0, le=2, description="of an accent: a part of the paragraph's size")
     shift: float | None = Field(None, ge=-1, le=1, description="of an accent: upwards from the baseline, in em")
+    hyphenate: bool | None = None
 
 
 class Logo(BaseModel):

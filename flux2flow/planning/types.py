@@ -68,6 +68,7 @@ class Types:
             axes=axes,
             small_caps=made.small_caps,
             decoration=self._decoration(made, path),
+            hyphenate=made.hyphenate,
         )
 
     def _decoration(self, style: TextStyle, path: KeyPath) -> Decoration | None:

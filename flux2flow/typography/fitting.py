@@ -14,7 +14,15 @@ from typing import Literal, TypeVar
 
 from flux2flow.domain.layout import FitReport
 from flux2flow.domain.scene import FitRule, Vertical
-from flux2flow.typography.breaking import AFTER_SENTENCE, SEVERE, Break, breaks, widow_penalty
+from flux2flow.typography.breaking import (
+    AFTER_SENTENCE,
+    HYPHENS_IN_A_ROW,
+    SEVERE,
+    SOFT_HYPHEN,
+    Break,
+    breaks,
+    widow_penalty,
+)
 from flux2flow.typography.justification import FEWEST_LINES, LOOSEST, SHORTEST_LINE, justified
 from flux2flow.typography.shaping import Paragraph, ShapedLine
 
@@ -126,7 +134,13 @@ class _Search:
         return self._shape(self._balanced(size, candidates, count))
 
     def _balanced(self, size: float, candidates: Sequence[Break], count: int, running: bool = False) -> list[int]:
-        ends = _balanced(self.paragraph, candidates, self._room(size, count), count, running)
+        room = self._room(size, count)
+        ends = _balanced(self.paragraph, candidates, room, count, running)
+        roomy = count < self.rule.lines and self._height(count + 1) * size <= self.frame.height + 0.01
+        if ends is None and roomy:  # so few lines take more hyphens in a row than look well
+            ends = _balanced(self.paragraph, candidates, self._room(size, count + 1), count + 1, running)
+        if ends is None:
+            ends = _balanced(self.paragraph, candidates, room, count, running, len(candidates))
         if ends is None:
             raise AssertionError(f"greedy found {count} lines that balancing cannot make")
         return ends
@@ -324,7 +338,12 @@ def _greedy(
 
 
 def _balanced(
-    paragraph: Paragraph, candidates: Sequence[Break], room: Widths, count: int, running: bool = False
+    paragraph: Paragraph,
+    candidates: Sequence[Break],
+    room: Widths,
+    count: int,
+    running: bool = False,
+    hyphens: int = HYPHENS_IN_A_ROW,
 ) -> list[int] | None:
     """Choose the breaks of exactly `count` lines that read best: even lengths, good breaks, no short last line.
 
@@ -346,6 +365,7 @@ def _balanced(
         share = target * width / widest  # in an ellipse, lines are as even as its chords
         for first, (cost, ends) in layer.items():
             inside = 0.0
+            full = len(ends) >= hyphens and all(paragraph.text[end - 1] == SOFT_HYPHEN for end in ends[-hyphens:])
             for last in range(first + 1, final + 1):
                 place = marks[last]
                 if last > first + 1 and marks[last - 1].penalty <= AFTER_SENTENCE and headline and count > 1:
@@ -356,6 +376,8 @@ def _balanced(
                 spaces = paragraph.text.count(" ", marks[first].index, place.index) if running else 0
                 if length > width - _ROOM + spaces * _SPACE_GIVES and last > first + 1:
                     break
+                if full and place.hyphen:
+                    continue
                 at_end = number == count
                 if running and not at_end and not place.mandatory:
                     own = _SLACK_OF_JUSTIFIED * abs(1 - length / width) ** 3 + max(place.penalty, 0.0)

@@ -6,12 +6,16 @@ last rung is dropped or found by others. Joined scripts are never tracked.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.scene import Align, FitRule, TextLayer, TextSpan, Type, Vertical
+from flux2flow.typography.breaking import SOFT_HYPHEN
 from flux2flow.typography.fitting import Fitted, Frame, ceiling
+from flux2flow.typography.hyphenation import hyphen_places
 from flux2flow.typography.set_text import Typesetter
 from flux2flow.typography.shaping import JOINED, scripts
 
@@ -99,6 +103,8 @@ class _Rungs:
     """One copy of a layer, to be tried looser and tighter."""
 
     def __init__(self, layer: TextLayer, typesetter: Typesetter, text: str, spans: tuple[TextSpan, ...]) -> None:
+        if layer.type.hyphenate and layer.writing == "horizontal":
+            text, spans = _hyphenated(text, spans, layer.fit.lines, typesetter)
         self.layer, self.typesetter, self.text, self.spans = layer, typesetter, text, spans
         box = layer.box
         self.frame = Frame(box.width, box.height, layer.vertical, layer.shape, layer.justify)
@@ -151,6 +157,21 @@ class _Rungs:
             width_axis=squeeze.width,
         )
         return Climbed(replace(made, report=report), squeeze.of(self.layer.type))
+
+
+def _hyphenated(
+    text: str, spans: tuple[TextSpan, ...], lines: int, typesetter: Typesetter
+) -> tuple[str, tuple[TextSpan, ...]]:
+    """Insert soft hyphens where words may part; spans move with their words."""
+    places = hyphen_places(text, typesetter.language, lines, typesetter.unbroken)
+    pieces = [text[start:stop] for start, stop in pairwise((0, *places, len(text)))]
+    moved = tuple(
+        replace(
+            span, start=span.start + bisect_right(places, span.start), stop=span.stop + bisect_left(places, span.stop)
+        )
+        for span in spans
+    )
+    return SOFT_HYPHEN.join(pieces), moved
 
 
 def _squeezes(type: Type, rule: FitRule, text: str, typesetter: Typesetter) -> list[_Squeeze]:

@@ -137,3 +137,63 @@ def test_lines_follow_the_ellipse(width: float, height: float) -> None:
 def test_an_ellipse_too_small_overflows_and_says_so() -> None:
     """No size at or above the floor fits: the text is flagged."""
     assert set_one("Overnight light", Box(0, 0, 60, 30), fit=FitRule(3, 12, 30), shape="ellipse").fit.overflow
+
+
+GERMAN = (
+    "Die Feuchtigkeitsversorgung der Nachtpflege begleitet empfindliche Haut durch trockene Winternächte und"
+    " hinterlässt ein geschmeidiges Wohlgefühl, das bis zum nächsten Abend vorhält und jede Reinigung übersteht."
+)
+
+
+def hyphens(text: PlacedText) -> list[bool]:
+    """Say of every line whether it ends with a soft hyphen that shows."""
+    return [line.endswith("\u00ad") for line in lines(text)]
+
+
+def test_running_text_is_hyphenated_where_its_style_asks() -> None:
+    """Words part at syllables; a style that does not ask, a headline, and a brand's name stay whole."""
+    pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
+    asks, rule = style(weight=400, hyphenate=True), FitRule(20, 18, 18)
+    box = Box(0, 0, 220, 500)
+    made = set_one(GERMAN, box, asks, locale="de", fit=rule)
+    assert any(hyphens(made))
+    assert "".join(lines(made)).replace("\u00ad", "").replace(" ", "") == GERMAN.replace(" ", "")
+    assert not any(hyphens(set_one(GERMAN, box, style(weight=400), locale="de", fit=rule)))
+    assert not any(hyphens(set_one(GERMAN, box, asks, locale="de", fit=FitRule(2, 18, 18))))
+    whole = set_one(GERMAN, box, asks, locale="de", fit=rule, unbroken=("Feuchtigkeitsversorgung",))
+    assert any("Feuchtigkeitsversorgung" in line for line in lines(whole))
+
+
+def test_no_more_than_two_hyphens_stand_above_each_other() -> None:
+    """In columns of many widths, justified and ragged."""
+    pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
+    seen = 0
+    for width in range(180, 420, 12):
+        for justify in (False, True):
+            made = set_one(
+                GERMAN * 2, Box(0, 0, width, 900), style(weight=400, hyphenate=True), locale="de",
+                fit=FitRule(40, 15, 16), justify=justify,
+            )  # fmt: skip
+            row = "".join("-" if hyphen else "." for hyphen in hyphens(made))
+            assert "---" not in row, (width, justify, row)
+            seen += row.count("--")
+    assert seen  # control: two in a row do occur
+
+
+def test_spans_move_with_their_words() -> None:
+    """An accent keeps its words where hyphens were inserted before and inside it."""
+    pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
+    from flux2flow.domain.measures import Color
+    from flux2flow.domain.scene import TextSpan
+
+    start = GERMAN.index("empfindliche")
+    red = style(weight=400, color=Color(200, 0, 0))
+    made = set_one(
+        GERMAN, Box(0, 0, 250, 500), style(weight=400, hyphenate=True), locale="de", fit=FitRule(20, 18, 18),
+        spans=(TextSpan(start, start + len("empfindliche Haut"), red),),
+    )  # fmt: skip
+    colored = {
+        glyph.cluster for line in made.lines for run in line.runs if run.color == red.color for glyph in run.glyphs
+    }
+    said = "".join(made.text[cluster] for cluster in sorted(colored)).replace("\u00ad", "").replace("-", "")
+    assert said.replace(" ", "") == "empfindlicheHaut"
