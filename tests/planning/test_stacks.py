@@ -128,9 +128,11 @@ def test_shorter_wordings_come_from_the_template() -> None:
 
 def test_fit_bounds_come_from_the_style_and_the_layer() -> None:
     """Tracking and width are the kit's, preferred size and group the template's; by default there are none."""
-    kit = {"styles": {"display": {"fit": {"tracking": -0.02, "width": 88}}}}
+    kit = {"styles": {"display": {"fit": {"tracking": -0.02, "width": 88}, "hyphenate": True}}}
     fit = {"lines": 2, "min": "12px", "max": "20vmin", "prefer": "10vmin", "group": "titles"}
-    rule = headline(planned(text(fit=fit), kit=kit)).fit
+    asked = headline(planned(text(fit=fit), kit=kit))
+    rule = asked.fit
+    assert (asked.type.hyphenate, headline(planned({})).type.hyphenate) == (True, False)
     assert (rule.tracking, rule.width, rule.prefer, rule.group) == (-0.02, 88, 63, "titles")
     plain = headline(planned({})).fit
     assert (plain.tracking, plain.width, plain.prefer, plain.group) == (0, None, None, "")
