@@ -22,7 +22,8 @@ from flux2flow.gates import confinement
 from flux2flow.plugins import Registry
 
 TOUCHES_PIXELS = (
-    "babel", "fonttools", "icu4py", "numpy", "pillow", "resvg-py", "skia-python", "spylls", "uharfbuzz", "uniseg",
+    "babel", "budoux", "fonttools", "icu4py", "numpy", "pillow", "pyphen", "resvg-py", "skia-python", "spylls",
+    "uharfbuzz", "uniseg",
 )  # fmt: skip
 """Distributions whose version may change a pixel of a finished asset (Pillow 13 changed its resampling, for one)."""
 
