@@ -1,21 +1,20 @@
-"""Copy → the same copy with soft hyphens where its words may part, for styles that ask for hyphenation.
+"""Copy → the places where its words may part with a hyphen, for styles that ask for hyphenation.
 
 Liang's patterns by pyphen (the extra `intl`). Only running text is touched: never a headline of one or two lines, a
-name, an address, a figure, a short word, or a text's last word. Knows nothing about widths: `breaking` prices the
-places, fitting allows HYPHENS_IN_A_ROW of them one after another.
+name, an address, a figure, a short word, or a text's last word. Knows nothing about widths: the ladder puts soft hyphens there,
+`breaking` prices them, fitting allows HYPHENS_IN_A_ROW of them one after another.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import pairwise
 from typing import Any
 
-from flux2flow.typography.breaking import HYPHENS_IN_A_ROW, SOFT_HYPHEN
+from flux2flow.typography.breaking import SOFT_HYPHEN
 from flux2flow.typography.casing import names_in
 
 LEAST_LETTERS = 6
@@ -50,22 +49,6 @@ def hyphen_places(text: str, language: str, lines: int, unbroken: Iterable[str] 
         if outside and match.start() < last and _may_part(text, match, language):
             result += [match.start() + place for place in _syllables(match[0], dictionary)]
     return tuple(result)
-
-
-def hyphenated(text: str, language: str, lines: int, unbroken: Iterable[str] = ()) -> str:
-    """Insert a soft hyphen at each of the `hyphen_places`; a headline comes back as it is."""
-    edges = (0, *hyphen_places(text, language, lines, unbroken), len(text))
-    return SOFT_HYPHEN.join(text[start:stop] for start, stop in pairwise(edges))
-
-
-def too_many_in_a_row(text: str, ends: Sequence[int]) -> bool:
-    """Say whether more lines end with a hyphen one after another than HYPHENS_IN_A_ROW; `ends` as fitting has them."""
-    row = 0
-    for end in ends:
-        row = row + 1 if text[end - 1 : end] == SOFT_HYPHEN else 0
-        if row > HYPHENS_IN_A_ROW:
-            return True
-    return False
 
 
 def _may_part(text: str, match: re.Match[str], language: str) -> bool:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 import pytest
 
+from flux2flow.domain.measures import Box
+from flux2flow.domain.scene import FitRule
 from flux2flow.typography import hyphenation
 from flux2flow.typography.breaking import HYPHENATED, HYPHENS_IN_A_ROW, SOFT_HYPHEN, breaks
-from flux2flow.typography.hyphenation import hyphen_places, hyphenated, hyphenation_available, too_many_in_a_row
-from tests.typography.builder import paragraph
+from flux2flow.typography.hyphenation import hyphen_places, hyphenation_available
+from tests.typography.builder import paragraph, set_one
 
 pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
 RUNNING = 6  # lines
+
+
+def hyphenated(text: str, language: str, lines: int, unbroken: tuple[str, ...] = ()) -> str:
+    """Insert soft hyphens, as the ladder does."""
+    edges = (0, *hyphen_places(text, language, lines, unbroken), len(text))
+    return SOFT_HYPHEN.join(text[start:stop] for start, stop in pairwise(edges))
 
 
 def parted(text: str, language: str, lines: int = RUNNING, unbroken: tuple[str, ...] = ()) -> str:
@@ -144,10 +153,16 @@ def test_a_set_line_shows_its_hyphen_and_no_other() -> None:
 
 
 def test_at_most_two_hyphens_in_a_row() -> None:
-    """Three lines that end with a hyphen one after another are one too many; a line between them starts anew."""
-    text = f"aa{SOFT_HYPHEN}bb{SOFT_HYPHEN}cc{SOFT_HYPHEN}dd ee"
-    assert HYPHENS_IN_A_ROW == 2
-    assert too_many_in_a_row(text, [3, 6, 9, 14])
-    assert not too_many_in_a_row(text, [3, 6, 12, 14])
-    parted_text = f"aa{SOFT_HYPHEN}bb cc{SOFT_HYPHEN}dd{SOFT_HYPHEN}ee"
-    assert not too_many_in_a_row(parted_text, [3, 6, 9, 12, 14])
+    """Set at many measures, no text has three lines one after another that end with a hyphen; one after two may."""
+    text = hyphenated(
+        "Feuchtigkeitsversorgung unterstützt Wiederherstellung der Hautschutzbarriere während Verträglichkeit bleibt",
+        "de", RUNNING,
+    )  # fmt: skip
+    longest = 0
+    for width in range(120, 300, 6):
+        placed = set_one(text, Box(0, 0, width, 900), locale="de", fit=FitRule(30, 16, 16))
+        row = 0
+        for line in placed.lines:
+            row = row + 1 if line.text.endswith(SOFT_HYPHEN) else 0
+            longest = max(longest, row)
+    assert longest == HYPHENS_IN_A_ROW
