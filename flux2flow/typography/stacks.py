@@ -52,15 +52,17 @@ def arrange(layers: Sequence[Layer], stacks: Sequence[Stack], typesetter: Typese
         return Arrangement({}, (), {})
     first = _arranged(layers, stacks, typesetter, {})
     gone = {dropped.id for _, dropped in first.dropped}
-    sizes: dict[str, list[float]] = {}
+    sizes: dict[str, float] = {}
+    members: dict[str, str] = {}
     for layer in layers:
-        if (name := _group(layer)) and layer.id not in gone:
-            size = _size(first.layers.get(layer.id, layer), typesetter)
-            if size is not None:
-                sizes.setdefault(name, []).append(size)
+        name = _group(layer)
+        size = _size(first.layers.get(layer.id, layer), typesetter) if name and layer.id not in gone else None
+        if size is not None:  # what overflows at its floor says so there, and makes nobody else smaller
+            sizes[name] = min(size, sizes.get(name, size))
+            members[layer.id] = name
     if not sizes:
         return first
-    return _arranged(layers, stacks, typesetter, {name: min(found) for name, found in sizes.items()})
+    return _arranged(layers, stacks, typesetter, {id: sizes[name] for id, name in members.items()})
 
 
 def _group(layer: Layer) -> str:
@@ -79,13 +81,14 @@ def _size(layer: Layer, typesetter: Typesetter) -> float | None:
 
 
 def _arranged(
-    layers: Sequence[Layer], stacks: Sequence[Stack], typesetter: Typesetter, groups: Mapping[str, float]
+    layers: Sequence[Layer], stacks: Sequence[Stack], typesetter: Typesetter, common: Mapping[str, float]
 ) -> Arrangement:
+    """Arrange the stacks; `common` gives the size of what stands in a group, by the layers' ids."""
     by_id: dict[str, Layer] = {layer.id: layer for layer in layers}
     made: dict[str, Layer] = {}
     bounds: dict[str, Bound] = {}
     for layer in layers:
-        if (size := groups.get(_group(layer))) is not None and isinstance(layer, TextLayer | ButtonLayer):
+        if (size := common.get(layer.id)) is not None and isinstance(layer, TextLayer | ButtonLayer):
             size = max(size, layer.fit.minimum)
             rule = replace(layer.fit, minimum=size, maximum=size, prefer=None)
             by_id[layer.id] = made[layer.id] = replace(layer, fit=rule)

@@ -245,6 +245,17 @@ def test_a_group_needs_no_stack() -> None:
     assert "the group ‘pair’ is set at" in made["one"].fit.steps[0]
 
 
+def test_what_overflows_makes_its_group_no_smaller() -> None:
+    """A member that does not fit even at its floor stands at its own floor, flagged; the others share what they can."""
+    rule = FitRule(1, 10, 80, group="pair")
+    long = text_layer("Overnight light for tired and restless skin", Box(0, 0, 60, 60), id="long", fit=rule)
+    one = text_layer("Calm", Box(0, 100, 300, 60), id="one", fit=rule)
+    two = text_layer("Overnight light", Box(0, 200, 300, 60), id="two", fit=rule)
+    made = texts(layout(long, one, two))
+    assert (made["long"].fit.overflow, made["long"].fit.size) == (True, 10)
+    assert made["one"].fit.size == made["two"].fit.size == texts(layout(one, two))["two"].fit.size > 20
+
+
 def test_what_is_not_there_leaves_no_gap() -> None:
     """A child without a layer on this scene takes no room."""
     column = stack("eyebrow", "headline", "cta")
