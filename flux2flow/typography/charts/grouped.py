@@ -6,7 +6,7 @@ Bars name their series at the ends of one group; columns, too narrow for that, n
 from __future__ import annotations
 
 from flux2flow.domain.measures import Box
-from flux2flow.domain.scene import ChartLayer
+from flux2flow.domain.scene import Align, ChartLayer
 from flux2flow.typography.charts.drawing import Drawing, Part
 from flux2flow.typography.charts.labels import room_for
 from flux2flow.typography.charts.series import (
@@ -26,6 +26,7 @@ from flux2flow.typography.charts.words import (
     figures,
     height,
     largest_words,
+    paired_baselines,
     tallest,
     widest,
     width,
@@ -72,12 +73,15 @@ def set_grouped_bars(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, .
             x = left - words.gap - words.value_width if below else right + words.gap
             shown = words.values[number * groups + index]
             place = Box(x, y, words.value_width, thickness)
-            drawing.words(f"value-{number}-{index}", shown, figures(layer.type), place, "end" if below else "start")
+            align: Align = "end" if below else "start"
+            base, name_base = paired_baselines(shown, words.names[number] if words.names else None, y + thickness / 2)
+            drawing.words(f"value-{number}-{index}", shown, figures(layer.type), place, align, baseline=base)
             if words.names and index == naming:
                 after = max(axis(max(value or 0.0, 0.0)) + words.gap, right + words.gap)
                 after += 0.0 if below else width(shown) + words.gap
                 name = words.names[number]
-                drawing.words(f"name-{number}", name, layer.type, Box(after, y, width(name), thickness))
+                area = Box(after, y, width(name), thickness)
+                drawing.words(f"name-{number}", name, layer.type, area, baseline=name_base)
     if low < 0:
         draw_zero(drawing, layer, axis(0.0), top, top + pitch * groups)
     return tuple(drawing.parts)

@@ -29,6 +29,7 @@ from flux2flow.typography.charts.words import (
     figures,
     height,
     largest_words,
+    paired_baselines,
     tallest,
     widest,
     width,
@@ -176,12 +177,13 @@ class _Lines:
         for (number, index, point), center, size in zip(lasts, centers, sizes, strict=True):
             shown = words.values[number * self.count + index]
             place = Box(start, center - size / 2, words.value_width, size)
-            self.drawing.words(f"value-{number}", shown, figures(layer.type), place, "end")
-            if words.names:
+            name = words.names[number] if words.names else None
+            base, name_base = paired_baselines(shown, name, center)
+            self.drawing.words(f"value-{number}", shown, figures(layer.type), place, "end", baseline=base)
+            if name is not None:
                 x = start + words.value_width + words.gap
-                self.drawing.words(
-                    f"name-{number}", words.names[number], layer.type, Box(x, place.y, self.box.right - x, size)
-                )
+                area = Box(x, place.y, self.box.right - x, size)
+                self.drawing.words(f"name-{number}", name, layer.type, area, baseline=name_base)
             radius = self.words_dot(words)
             if abs(center - point[1]) > 0.35 * words.size or point[0] < self.right - 1:
                 knee = (start - 0.7 * words.gap, center)

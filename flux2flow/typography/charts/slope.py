@@ -8,12 +8,22 @@ from flux2flow.typography.charts.drawing import FAINT, Drawing, Part
 from flux2flow.typography.charts.labels import room_for, spread
 from flux2flow.typography.charts.lines import DOT, HIGHLIGHTED, STROKE
 from flux2flow.typography.charts.series import Axis, leader, reach, series_copy
-from flux2flow.typography.charts.words import Words, figures, height, largest_words, widest, width
+from flux2flow.typography.charts.words import (
+    Words,
+    figures,
+    height,
+    largest_words,
+    paired_baselines,
+    widest,
+    width,
+)
 from flux2flow.typography.set_text import Typesetter
 
 PLOT_SHARE = 0.34
 """At least this part of the width is left to the lines."""
 NAME_SHARE = 0.3
+HANGING = 0.3
+"""Room for what hangs below the letters, in em."""
 
 
 def set_slope(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, ...]:
@@ -27,12 +37,13 @@ def set_slope(layer: ChartLayer, typesetter: Typesetter) -> tuple[Part, ...]:
 
     def rows(words: Words) -> list[float]:
         names = words.names or (None,) * len(layer.series)
-        return [max(height(name) if name else 0.0, words.value_height) for name in names]
+        # Letters are centred, ink is not: what hangs below the baseline asks for room on both sides.
+        return [max(height(name) if name else 0.0, words.value_height) + HANGING * words.size for name in names]
 
     def fits(words: Words) -> bool:
         room = box.height - words.label_height - 2 * words.gap
         return box.width - 2 * side(words) >= PLOT_SHARE * box.width and (
-            room_for(rows(words), 0.3 * words.size) <= room and words.label_width <= box.width / 2 - words.gap
+            room_for(rows(words), 0.0) <= room and words.label_width <= box.width / 2 - words.gap
         )
 
     words = largest_words(layer, typesetter, series_copy(layer, box.width / 2, NAME_SHARE * box.width), fits)
@@ -69,18 +80,20 @@ def _ends(
     box, gap, first = drawing.box, words.gap, index == 0
     known = [number for number, series in enumerate(layer.series) if series.marks[index].value is not None]
     wanted = [axis(layer.series[number].marks[index].value or 0.0) for number in known]
-    centers = spread(wanted, [sizes[number] for number in known], top, box.bottom, 0.3 * words.size)
+    centers = spread(wanted, [sizes[number] for number in known], top, box.bottom)
     for number, want, center in zip(known, wanted, centers, strict=True):
         tall = sizes[number]
         start = x - 2 * gap - words.value_width if first else x + 2 * gap
         place = Box(start, center - tall / 2, words.value_width, tall)
         shown = words.values[number * 2 + index]
-        drawing.words(f"value-{number}-{index}", shown, figures(layer.type), place, "end" if first else "start")
-        if words.names:
+        name = words.names[number] if words.names else None
+        base, name_base = paired_baselines(shown, name, center)
+        align: Align = "end" if first else "start"
+        drawing.words(f"value-{number}-{index}", shown, figures(layer.type), place, align, baseline=base)
+        if name is not None:
             edge = start - gap if first else start + words.value_width + gap
             area = Box(box.x, place.y, edge - box.x, tall) if first else Box(edge, place.y, box.right - edge, tall)
-            align: Align = "end" if first else "start"
-            drawing.words(f"name-{number}-{index}", words.names[number], layer.type, area, align)
+            drawing.words(f"name-{number}-{index}", name, layer.type, area, align, baseline=name_base)
         if abs(center - want) > 0.35 * words.size:
             near = x - 1.6 * gap if first else x + 1.6 * gap
             away = x - 0.6 * gap if first else x + 0.6 * gap

@@ -173,6 +173,19 @@ def _below(fitted: Fitted) -> float:
     return (inner + fitted.paragraph.fall(0, len(fitted.paragraph.text))) * fitted.size
 
 
+def baseline_at(fitted: Fitted, middle: float) -> float:
+    """Give the first baseline that puts the letters' middle, not their ink's, at a height."""
+    top, bottom = fitted.paragraph.zone
+    inner = (len(fitted.lines) - 1) * fitted.leading
+    return middle + ((top + bottom) / 2 - inner / 2) * fitted.size
+
+
+def paired_baselines(value: Fitted, name: Fitted | None, middle: float) -> tuple[float, float]:
+    """Give the baselines of a value and of the name beside it: one for both, unless the name has several lines."""
+    own = baseline_at(value, middle)
+    return own, own if name is None or len(name.lines) == 1 else baseline_at(name, middle)
+
+
 def widest(words: Sequence[Fitted]) -> float:
     """Measure the widest of some words; 0 for none."""
     return max(map(width, words), default=0.0)
