@@ -121,3 +121,22 @@ def test_a_repair_is_made_only_where_the_template_allows_it(kind: str) -> None:
         assert changed.layers[2] is words, "the scrim lies right under its text"
         assert scrim.fill.start.alpha == round(255 * repair.opacity)
     assert replace(words, box=layer.box, type=layer.type) == layer, "nothing else changes"
+
+
+def test_a_busy_ground_is_ended_by_a_scrim_and_not_by_another_colour() -> None:
+    """Contrast is fine there: only fewer edges help."""
+    words = text(color=INK)
+    canvas = painted(subject(words).layout)
+    pixels = bytearray(canvas.pixels)
+    for y in range(SIZE.height):
+        for x in range(SIZE.width):
+            at = (y * SIZE.width + x) * 3
+            if pixels[at] == 255 and (x // 4 + y // 4) % 2:
+                pixels[at : at + 3] = bytes((205, 205, 205))
+    checked = subject(words, decoded=Canvas(SIZE, bytes(pixels)), standards=KIT)
+    assert found("contrast", checked) == []
+    (finding,) = found("busy-background", checked)
+    assert checked.decoded is not None
+    ladder = repairs([finding], checked.layout, checked.decoded, KIT)
+    assert [repair.kind for repair in ladder] == ["scrim", "repaint"]
+    assert "a scrim of ‘" in finding.remedy.lower()
