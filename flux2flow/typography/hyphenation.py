@@ -1,8 +1,8 @@
 """Copy → the places where its words may part with a hyphen, for styles that ask for hyphenation.
 
 Liang's patterns by pyphen (the extra `intl`). Only running text is touched: never a headline of one or two lines, a
-name, an address, a figure, a short word, or a text's last word. Knows nothing about widths: the ladder puts soft hyphens there,
-`breaking` prices them, fitting allows HYPHENS_IN_A_ROW of them one after another.
+name, an address, a figure, a short word, or a text's last word. Knows nothing about widths: the ladder puts soft
+hyphens there, `breaking` prices them, fitting allows HYPHENS_IN_A_ROW of them one after another.
 """
 
 from __future__ import annotations
