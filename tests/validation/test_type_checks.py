@@ -6,14 +6,17 @@ import importlib.util
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import TextLayer
 from flux2flow.domain.standards import Standards
+from flux2flow.validation import STRICT, validate
 
-from .builder import column, run_of, subject, text, text_layer
-from .test_checks import found, levels
+from .builder import column, run_of, subject, text, text_layer, unpainted
+from .test_checks import CHECKS, found, levels
 
 NAMES = Standards(names=("Dew Serum",))
 SHY, LRI, PDI, RLM = "\u00ad", "\u2066", "\u2069", "\u200f"
@@ -243,3 +246,26 @@ def test_thai_without_a_dictionary_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert levels("dictionary-missing", subject(latin)) == []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: find("json"))
     assert levels("dictionary-missing", subject(thai, locale="th")) == []
+
+
+CHARACTERS = st.text(
+    st.one_of(
+        st.characters(exclude_categories=("Cs",)),
+        st.sampled_from("aé 5€.!-\u00ad\u00a0\u200b\u200e\u2066\u2069\u0301بشةแสन्काি光「」iİßÉ→👩🏽\u200d🚀ﬁ"),
+    ),
+    min_size=1,
+    max_size=24,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    lines=st.lists(CHARACTERS, min_size=1, max_size=4),
+    joiner=st.sampled_from(["", " ", "\n", SHY]),
+    locale=st.sampled_from(["en", "de", "fr", "ar", "tr", "el", "ja", "th", "pl", "cs", "hi", "zh-Hant"]),
+)
+def test_no_text_makes_a_check_crash(lines: list[str], joiner: str, locale: str) -> None:
+    """A crash keeps a file back; whatever copy may hold, each check of the layout comes to an end."""
+    assume(any(not character.isspace() for line in lines for character in line))
+    checked = unpainted(subject(column(*lines, joiner=joiner), locale=locale, standards=NAMES, unbroken=("Dew Serum",)))
+    assert [f for f in validate(checked, tuple(CHECKS.values()), STRICT) if f.level == "error"] == []

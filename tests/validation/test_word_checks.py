@@ -84,6 +84,16 @@ def test_spelling_by_the_kits_own_dictionary() -> None:
     assert (finding.level, "‘morning’" in finding.message) == ("warn", True)
 
 
+@pytest.mark.parametrize(("aff", "dic"), [(b"SET UTF-8\nSFX S Y x\n", DIC), (b"SET klingon\n", DIC)])
+def test_a_broken_dictionary_is_told_and_is_no_crash(aff: bytes, dic: bytes) -> None:
+    pytest.importorskip("spylls")
+    broken = Files({"en.aff": aff, "en.dic": dic})
+    files = SpellingDictionary("en", FileRef("p", "en.aff", str(aff)), FileRef("p", "en.dic", str(dic)))
+    held = replace(SPELT, dictionaries=(files,))
+    (finding,) = found("spelling", subject(text("calm"), standards=held, files=broken))
+    assert (finding.level, "cannot be read" in finding.message) == ("fail", True)
+
+
 def test_without_the_package_the_named_dictionary_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
 

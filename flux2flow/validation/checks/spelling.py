@@ -52,7 +52,13 @@ class _Spelling:
         found = _dictionary(subject)
         if found is None or subject.files is None:
             return
-        dictionary = _opened(found, subject.files)
+        try:
+            dictionary = _opened(found, subject.files)
+        except Exception as error:  # noqa: BLE001 - spylls raises what it comes across in a file that is no dictionary
+            message = f"the kit's dictionary for {found.locale} cannot be read: {type(error).__name__}: {error}"
+            remedy = f"Replace {found.words.path} and its .aff, or take the locale from words.dictionaries."
+            yield Finding(self.id, "fail", message, subject.scene.id, measured=found.words.path, remedy=remedy)
+            return
         if dictionary is None:
             message = f"the kit names a dictionary for {found.locale}, and the package that reads it is not installed"
             remedy = "pip install 'flux2flow[intl]'"
