@@ -99,7 +99,10 @@ class FontFile:
 
 
 CopyValue = str | tuple[str, ...] | Mapping[str, "CopyValue"]
-"""A copy deck: texts by key, nested at will; several wordings of one text are a tuple, longest first. Every text may hold Jinja over row, variant, locale, brand."""
+"""A copy deck: texts by key, nested at will; several wordings of one text are a tuple, longest first.
+
+Every text may hold Jinja over row, variant, locale, brand.
+"""
 
 
 @dataclass(frozen=True, slots=True)
