@@ -17,6 +17,7 @@ model of words, too (0.963 on the forty, 0.943 on the twenty). A break is liked 
     Chinese
       anywhere (before)                                0.583    1.000   0.737    0
       BudouX zh-hans                                   0.867    0.867   0.867    5
+      the same, and none before 的 or inside 一杯: used  0.862    0.771   0.814    2
       ICU's dictionary (optional, so not used)         0.923    0.914   0.919   10
 """
 
