@@ -51,7 +51,7 @@ def _notice(waiver: Waiver, on: dt.date, *, unused: bool) -> Finding | None:
     if waiver.expired(on):
         message = f"{whose} ended on {waiver.until}: what it let pass counts again"
         remedy = "Remove it, or decide anew and write a later day."
-        return Finding(CHECK, "warn", message, "", measured=on.isoformat(), limit=waiver.until, remedy=remedy)
+        return Finding(CHECK, "warn", message, "", limit=waiver.until, remedy=remedy)
     if unused:
         return Finding(CHECK, "warn", f"{whose} covers nothing", "", remedy="Remove it: it may hide what comes later.")
     return None
