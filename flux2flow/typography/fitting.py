@@ -9,36 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, TypeVar
 
 from flux2flow.domain.layout import FitReport
 from flux2flow.domain.scene import FitRule, Vertical
-from flux2flow.typography.breaking import (
-    AFTER_SENTENCE,
-    HYPHENS_IN_A_ROW,
-    SEVERE,
-    SOFT_HYPHEN,
-    Break,
-    breaks,
-    widow_penalty,
-)
+from flux2flow.typography.breaking import SEVERE, Break, breaks
 from flux2flow.typography.justification import FEWEST_LINES, LOOSEST, SHORTEST_LINE, justified
+from flux2flow.typography.lines import Widths, balanced, greedy, last_line_penalty
 from flux2flow.typography.shaping import Paragraph, ShapedLine
 
 Made = TypeVar("Made")
 
-QUANTUM = 0.25
-HEADLINE_LINES = 4
-"""Up to so many lines are balanced against each other; more are set as running text, the last line free."""
+QUANTUM = 0.25  # pixels
 
-_ROOM = 0.002  # em; widths of whole texts and of single lines differ by rounding
 _SHRINK_FOR_PHRASES = 0.7  # phrases stay whole unless that costs more than 30 % of the size
-_SENTENCE_INSIDE = 0.1  # what a sentence's end inside a headline's line costs; a third of the width off is 0.11
 _CLEARANCE = 0.05  # em between the ink of two lines of a script without Latin proportions
-_ONE_WORD = 0.15  # what a single word on the last line of running text costs; a quarter of a width of slack is 0.06
-_SLACK_OF_JUSTIFIED = 60.0  # makes one line with wide spaces dearer than two with spaces a little wide
-_SPACE_GIVES = 0.04  # em that a word space of justified text may lose, about; `justification` knows exactly
 _SMALLER_TO_JUSTIFY = 0.88  # justified text may be set so much smaller for even word spaces
 
 
@@ -51,10 +36,6 @@ class Frame:
     vertical: Vertical = "top"
     shape: Literal["rectangle", "ellipse"] = "rectangle"
     justify: bool = False
-
-
-Widths = Callable[[int], float]
-"""The room of each line in em, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +111,17 @@ class _Search:
         """Choose the lines at a size that the text fits at."""
         count = len(self._fill(size, candidates) or ())
         if not count:  # an ellipse's lines may fit at one size and not at a slightly smaller one
-            return self._shape(_greedy(self.paragraph, candidates, self._room(size, 1), overfull=True) or [])
+            return self._shape(greedy(self.paragraph, candidates, self._room(size, 1), overfull=True) or [])
         return self._shape(self._balanced(size, candidates, count))
 
     def _balanced(self, size: float, candidates: Sequence[Break], count: int, running: bool = False) -> list[int]:
         room = self._room(size, count)
-        ends = _balanced(self.paragraph, candidates, room, count, running)
+        ends = balanced(self.paragraph, candidates, room, count, running)
         roomy = count < self.rule.lines and self._height(count + 1) * size <= self.frame.height + 0.01
         if ends is None and roomy:  # so few lines take more hyphens in a row than look well
-            ends = _balanced(self.paragraph, candidates, self._room(size, count + 1), count + 1, running)
+            ends = balanced(self.paragraph, candidates, self._room(size, count + 1), count + 1, running)
         if ends is None:
-            ends = _balanced(self.paragraph, candidates, room, count, running, len(candidates))
+            ends = balanced(self.paragraph, candidates, room, count, running, len(candidates))
         if ends is None:
             raise AssertionError(f"greedy found {count} lines that balancing cannot make")
         return ends
@@ -161,7 +142,7 @@ class _Search:
             even = justified(self.paragraph, lines, self._em(trial))
             if even is not None and self._fits_exactly(even, trial):
                 found = found or (trial, even)
-                if not _widow(self.paragraph, even[-1].start, even[-1].stop):
+                if not last_line_penalty(self.paragraph, even[-1].start, even[-1].stop):
                     found = trial, even
                     break
             trial = _quantised(trial - QUANTUM)
@@ -210,12 +191,12 @@ class _Search:
     def _fill(self, size: float, candidates: Sequence[Break]) -> list[int] | None:
         """Fill lines at a size; None where a word is too wide. In an ellipse the room depends on how many lines."""
         if self.frame.shape == "rectangle":
-            return _greedy(self.paragraph, candidates, self._room(size, 1))
+            return greedy(self.paragraph, candidates, self._room(size, 1))
         for count in range(1, self.rule.lines + 1):
             room = self._room(size, count)
-            ends = _greedy(self.paragraph, candidates, room)
+            ends = greedy(self.paragraph, candidates, room)
             if ends is not None and len(ends) <= count:  # words may have to move down to the narrower lines
-                ends = _balanced(self.paragraph, candidates, room, count)
+                ends = balanced(self.paragraph, candidates, room, count)
                 if ends is not None:
                     return ends
         return None
@@ -264,7 +245,7 @@ class _Search:
     def _overflowing(self) -> Fitted:
         size = self.rule.minimum
         width = self._em(size) * (math.sqrt(0.5) if self.frame.shape == "ellipse" else 1.0)
-        ends = _greedy(self.paragraph, self.every, lambda _: width, overfull=True) or []
+        ends = greedy(self.paragraph, self.every, lambda _: width, overfull=True) or []
         lines = self._shape(ends)
         self.steps.append(f"does not fit at the floor of {size:g} px: {_lines(len(lines))}")
         return self._fitted(size, lines, overflow=True, at_floor=True)
@@ -315,103 +296,3 @@ def _extremes(paragraph: Paragraph) -> tuple[float, float]:
     glyphs = [cut.font.get_nominal_glyph(ord(letter)) for letter in "dlgpy"]
     inks = [ink for glyph in glyphs if glyph and (ink := cut.ink(glyph))]
     return max([top, *(ink.top for ink in inks)]), min([bottom, *(ink.bottom for ink in inks)])
-
-
-def _greedy(
-    paragraph: Paragraph, candidates: Sequence[Break], room: Widths, overfull: bool = False
-) -> list[int] | None:
-    """Fill lines one after another: the fewest lines there can be. None where a word is wider than the line."""
-    ends: list[int] = []
-    start, last = 0, 0
-    for place in candidates:
-        if paragraph.width(start, place.index) > room(len(ends)) - _ROOM:
-            if last > start:
-                ends.append(last)
-                start = last
-            if paragraph.width(start, place.index) > room(len(ends)) - _ROOM and not overfull:
-                return None
-        last = place.index
-        if place.mandatory:
-            ends.append(last)
-            start = last
-    return ends
-
-
-def _balanced(
-    paragraph: Paragraph,
-    candidates: Sequence[Break],
-    room: Widths,
-    count: int,
-    running: bool = False,
-    hyphens: int = HYPHENS_IN_A_ROW,
-) -> list[int] | None:
-    """Choose the breaks of exactly `count` lines that read best: even lengths, good breaks, no short last line.
-
-    None where no breaks make so many lines that all fit.
-    """
-    marks = [Break(0, 0.0, mandatory=True), *candidates]
-    final = len(marks) - 1
-    rooms = [room(number) for number in range(count)]
-    widest, shaped = max(rooms), min(rooms) < max(rooms)
-    headline = (count <= HEADLINE_LINES or shaped) and not running
-    if min(rooms) <= 0:
-        return None
-    target = sum(paragraph.width(a.index, b.index) for a, b in pairwise(marks)) / count
-    target = min(max(target, paragraph.width(0, marks[-1].index) / count), widest)
-    layer: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
-    for number in range(1, count + 1):
-        following: dict[int, tuple[float, list[int]]] = {}
-        width = rooms[number - 1]
-        share = target * width / widest  # in an ellipse, lines are as even as its chords
-        for first, (cost, ends) in layer.items():
-            inside = 0.0
-            full = len(ends) >= hyphens and all(paragraph.text[end - 1] == SOFT_HYPHEN for end in ends[-hyphens:])
-            for last in range(first + 1, final + 1):
-                place = marks[last]
-                if last > first + 1 and marks[last - 1].penalty <= AFTER_SENTENCE and headline and count > 1:
-                    inside += _SENTENCE_INSIDE
-                length = paragraph.width(marks[first].index, place.index)
-                if length > width - _ROOM and shaped:
-                    break
-                spaces = paragraph.text.count(" ", marks[first].index, place.index) if running else 0
-                if length > width - _ROOM + spaces * _SPACE_GIVES and last > first + 1:
-                    break
-                if full and place.hyphen:
-                    continue
-                at_end = number == count
-                if running and not at_end and not place.mandatory:
-                    own = _SLACK_OF_JUSTIFIED * abs(1 - length / width) ** 3 + max(place.penalty, 0.0)
-                else:
-                    own = _cost(paragraph, marks[first].index, place, length, width, share, headline, at_end)
-                total = cost + inside + own
-                if (number == count) == (last == final) and (last not in following or total < following[last][0]):
-                    following[last] = (total, [*ends, place.index])
-                if place.mandatory:
-                    break
-        layer = following
-    return layer[final][1] if final in layer else None
-
-
-def _widow(paragraph: Paragraph, start: int, stop: int) -> float:
-    """Give the penalty of a last line of running text: one word alone, long or short, is avoided."""
-    alone = start > 0 and paragraph.text[start - 1] == " " and " " not in paragraph.text[start:stop].strip()
-    return max(widow_penalty(paragraph.text, start, stop), _ONE_WORD if alone else 0.0)
-
-
-def _cost(
-    paragraph: Paragraph,
-    start: int,
-    place: Break,
-    length: float,
-    width: float,
-    target: float,
-    headline: bool,
-    last: bool,
-) -> float:
-    visible = paragraph.text[start : paragraph.visible(start, place.index)]
-    orphan = 0.3 if last and start and len(visible) <= 2 else 0.0
-    if headline:
-        return ((target - length) / width) ** 2 + place.penalty + orphan
-    if last or place.mandatory:
-        return orphan + _widow(paragraph, start, place.index) + max(0.25 - length / width, 0.0) ** 2
-    return ((width - length) / width) ** 2 + place.penalty + orphan
