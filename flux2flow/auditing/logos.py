@@ -25,7 +25,7 @@ SMALLEST_AREA = 700
 SCALE_STEP = 1.09
 PROPORTIONS = (1.0, 0.8, 0.89, 1.12, 1.25, 0.72, 1.4)
 """Height over the true height: what a careless hand makes of a logo."""
-SEARCHED_WHOLE = 900_000
+SEARCHED_WHOLE = 1_000_000
 """Pixels up to which bent logos are looked for too; in larger pictures only at half their size and below."""
 FOUND = 0.72
 """Correlation of edges from which a logo of `PLAIN_AREA` pixels or more is one; a smaller one, with fewer edges, must
@@ -62,12 +62,21 @@ class Pose:
         """Give the same place in a picture of another size."""
         return Pose(self.x * by, self.y * by, self.width * by, self.height * by, self.angle)
 
+    def moved(self, right: float, down: float) -> Pose:
+        """Give the same place elsewhere."""
+        return replace(self, x=self.x + right, y=self.y + down)
+
     def corners(self) -> tuple[tuple[float, float], ...]:
         """Give the four corners, clockwise from the top left."""
         cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         half = ((-1, -1), (1, -1), (1, 1), (-1, 1))
         offsets = [(i * self.width / 2, j * self.height / 2) for i, j in half]
         return tuple((self.x + u * cos - v * sin, self.y + u * sin + v * cos) for u, v in offsets)
+
+    @property
+    def margin(self) -> float:
+        """The ground around it that is compared, too: what is no edge must be none."""
+        return max(2.0, 0.12 * min(self.height, self.width / 3))
 
     def hull(self) -> Box:
         """Give the upright box around it."""
@@ -145,11 +154,13 @@ def find(
     Turned ones are looked for only where no upright one is found. What is large needs no look at more than `finest`
     pixels.
     """
-    picture = canvas.astype(np.float32) / 255
+    around = round(0.04 * max(canvas.shape[:2])) + 4  # so that what touches an edge has ground on that side, too
+    picture = np.pad(canvas, ((around, around), (around, around), (0, 0)), mode="edge").astype(np.float32) / 255
     found = _find(picture, shape, (0.0,), finest)
     if not found and turned:
         found = _find(picture, shape, ANGLES, min(finest, SEARCHED_WHOLE))
-    return tuple(sorted(found, key=lambda match: -match.score)[:most])
+    placed = (replace(match, pose=match.pose.moved(-around, -around)) for match in found)
+    return tuple(sorted(placed, key=lambda match: -match.score)[:most])
 
 
 def _find(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int) -> list[Match]:
@@ -226,7 +237,7 @@ class _Field:
     def places(self, shape: Shape, pose: Pose, number: int) -> Iterator[Match]:
         """Yield the best places of a logo at the size, proportions and angle of a pose; none where it does not fit."""
         hull = pose.hull()
-        margin = max(2, round(0.12 * pose.height))
+        margin = round(pose.margin)
         width, height = round(hull.width) + 2 * margin, round(hull.height) + 2 * margin
         if width > self._size[1] or height > self._size[0]:
             return
@@ -312,7 +323,7 @@ def _climb(edges: Pixels, shape: Shape, pose: Pose, rounds: int) -> Match:
 def _fit(edges: Pixels, shape: Shape, pose: Pose) -> float:
     """Correlate the edges of the logo at a pose with those of the picture, inside the logo's box and a margin."""
     corners = pose.corners()
-    margin = max(2.0, 0.12 * pose.height)
+    margin = pose.margin
     left, right = min(x for x, _ in corners) - margin, max(x for x, _ in corners) + margin
     top, bottom = min(y for _, y in corners) - margin, max(y for _, y in corners) + margin
     x, y = max(math.floor(left), 0), max(math.floor(top), 0)

@@ -24,7 +24,7 @@ Pixels = NDArray[Any]
 _CLUTTER = 60.0
 """Distance in sRGB from the ground around a logo at which something else stands there."""
 _PARTS = 4
-_PRODUCTS_SEARCHED = 300_000
+_PRODUCTS_SEARCHED = 400_000
 """Pixels of the largest reduction of the picture that products are looked for in: they stand large."""
 
 
