@@ -96,6 +96,9 @@ def _of_their_break(text: str, deviation: Deviation) -> str:
         return _of_widths(deviation)
     if before == " " and after in "–—":
         return "dash-starts-no-line"
+    hangul_beside = "HANGUL" in unicodedata.name(before, "") + unicodedata.name(after or " ", "")
+    if hangul_beside and "P" in unicodedata.category(before)[0] + unicodedata.category(after or " ")[0]:
+        return "korean-brackets"
     if before == "-" and after.isdigit():
         return "number-hyphen"
     if before == "-" and "HEBREW" in unicodedata.name(text[at - 2], ""):
