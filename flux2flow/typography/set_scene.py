@@ -38,12 +38,13 @@ from flux2flow.domain.scene import (
     TimelineLayer,
 )
 from flux2flow.interfaces import FileSource
+from flux2flow.typography.arrangement import arrange
 from flux2flow.typography.button import set_button
 from flux2flow.typography.charts import set_chart
 from flux2flow.typography.figures import set_figures
 from flux2flow.typography.ladder import set_by_ladder
 from flux2flow.typography.set_text import Typesetter, inside
-from flux2flow.typography.stacks import Bound, arrange
+from flux2flow.typography.stacks import Bound
 from flux2flow.typography.table import set_table
 from flux2flow.typography.timeline import set_timeline
 

@@ -1,7 +1,7 @@
-"""A scene's stacks and grids → a box for every layer in them: text by its fitted size, pictures by their ratio.
+"""A stack or grid and its box → a box for every layer in it: text by its fitted size, pictures by their ratio.
 
 Where a stack lacks room all its texts become smaller alike; at their floors the least important child is dropped.
-Texts of one group, in a stack or not, take the size of the smallest. Places no glyph.
+Places no glyph, and knows nothing of groups.
 """
 
 from __future__ import annotations
@@ -46,63 +46,6 @@ class Arrangement:
     bounds: Mapping[str, Bound]
 
 
-def arrange(layers: Sequence[Layer], stacks: Sequence[Stack], typesetter: Typesetter) -> Arrangement:
-    """Arrange a scene's stacks and bring its groups to one size."""
-    if not stacks and not any(_group(layer) for layer in layers):
-        return Arrangement({}, (), {})
-    first = _arranged(layers, stacks, typesetter, {})
-    gone = {dropped.id for _, dropped in first.dropped}
-    sizes: dict[str, float] = {}
-    members: dict[str, str] = {}
-    for layer in layers:
-        name = _group(layer)
-        size = _size(first.layers.get(layer.id, layer), typesetter) if name and layer.id not in gone else None
-        if size is not None:  # what overflows at its floor says so there, and makes nobody else smaller
-            sizes[name] = min(size, sizes.get(name, size))
-            members[layer.id] = name
-    if not sizes:
-        return first
-    return _arranged(layers, stacks, typesetter, {id: sizes[name] for id, name in members.items()})
-
-
-def _group(layer: Layer) -> str:
-    return layer.fit.group if isinstance(layer, TextLayer | ButtonLayer) else ""
-
-
-def _size(layer: Layer, typesetter: Typesetter) -> float | None:
-    """Give the size that a text or a button's label takes in its box; None where it overflows there."""
-    if isinstance(layer, TextLayer) and layer.text.strip():
-        report = climb(layer, typesetter).fitted.report
-    elif isinstance(layer, ButtonLayer) and layer.text.strip():
-        report = set_button(layer, typesetter)[1].fit
-    else:
-        return None
-    return None if report.overflow else report.size
-
-
-def _arranged(
-    layers: Sequence[Layer], stacks: Sequence[Stack], typesetter: Typesetter, common: Mapping[str, float]
-) -> Arrangement:
-    """Arrange the stacks; `common` gives the size of what stands in a group, by the layers' ids."""
-    by_id: dict[str, Layer] = {layer.id: layer for layer in layers}
-    made: dict[str, Layer] = {}
-    bounds: dict[str, Bound] = {}
-    for layer in layers:
-        if (size := common.get(layer.id)) is not None and isinstance(layer, TextLayer | ButtonLayer):
-            size = max(size, layer.fit.minimum)
-            rule = replace(layer.fit, minimum=size, maximum=size, prefer=None)
-            by_id[layer.id] = made[layer.id] = replace(layer, fit=rule)
-            bounds[layer.id] = Bound(f"the group ‘{layer.fit.group}’ is set at {size:g} px")
-    dropped: list[tuple[int, Dropped]] = []
-    for stack in stacks:
-        if stack.box is not None:
-            outcome = _Arranging(stack, stack.box, by_id, {other.id: other for other in stacks}, typesetter).run()
-            made |= outcome.layers
-            bounds |= outcome.bounds
-            dropped += outcome.dropped
-    return Arrangement(made, tuple(dropped), bounds)
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """Something measured, in pixels: its size, its first baseline, and what it holds, each at an offset."""
@@ -130,7 +73,7 @@ class _Block:
 
 
 @dataclass
-class _Arranging:
+class Arranging:
     """One stack that stands in a box of its own, with all it holds."""
 
     stack: Stack
