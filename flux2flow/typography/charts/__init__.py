@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from flux2flow.domain.scene import ChartKind, ChartLayer
+from flux2flow.typography.charts.area import set_area
 from flux2flow.typography.charts.bars import set_bars, set_columns
 from flux2flow.typography.charts.donut import set_donut
 from flux2flow.typography.charts.dots import set_dots
 from flux2flow.typography.charts.drawing import Part
 from flux2flow.typography.charts.grouped import set_grouped_bars, set_grouped_columns
-from flux2flow.typography.charts.lines import set_area, set_lines
+from flux2flow.typography.charts.lines import set_lines
 from flux2flow.typography.charts.pictogram import set_pictogram
 from flux2flow.typography.charts.progress import set_progress
 from flux2flow.typography.charts.slope import set_slope
