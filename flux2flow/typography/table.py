@@ -101,7 +101,7 @@ def _row(drawing: Drawing, layer: TableLayer, grid: _Grid, row: int, lefts: list
     color = layer.accent if layer.accents[row] else layer.type.color
     for number, column in enumerate(grid.columns):
         cell, asked = column.cells[row], layer.columns[number]
-        type = layer.type if asked.align == "start" else figures(layer.type)
+        type = _type(layer, asked)
         place = Box(lefts[number], top, column.width, height(cell))
         if asked.align != "decimal":
             drawing.words(f"cell-{row}-{number}", cell, type, place, _align(asked), baseline=base, color=color)
@@ -116,6 +116,14 @@ def _row(drawing: Drawing, layer: TableLayer, grid: _Grid, row: int, lefts: list
 
 def _inner(cell: Fitted) -> float:
     return (len(cell.lines) - 1) * cell.leading * cell.size
+
+
+def _type(layer: TableLayer, column: TableColumn) -> Type:
+    """Give a column's style: figures are tabular, and not kerned where their marks stand below each other."""
+    if column.align == "start":
+        return layer.type
+    tabular = figures(layer.type)
+    return replace(tabular, features=(*tabular.features, ("kern", 0))) if column.align == "decimal" else tabular
 
 
 def _align(column: TableColumn) -> Align:
@@ -167,7 +175,7 @@ def _narrowed(widths: dict[int, float], over: float, least: float) -> dict[int, 
 
 
 def _column(layer: TableLayer, typesetter: Typesetter, column: TableColumn, size: float, room: float) -> _Column:
-    type = layer.type if column.align == "start" else figures(layer.type)
+    type = _type(layer, column)
 
     def fitted(text: str, style: Type) -> Fitted:
         lines = layer.fit.lines if room < UNBOUNDED else 1

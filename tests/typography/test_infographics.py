@@ -165,6 +165,12 @@ def test_decimals_stand_below_each_other() -> None:
     cells = texts(layout(table()), "cell")
     column = {text.id[-3]: text for text in cells if text.id.endswith("-1")}
     assert _point(column["0"]) == pytest.approx(_point(column["1"]), abs=0.01)
+    tails = [glyphs(column[row])[-1].x - _point(column[row]) for row in ("0", "1")]
+    assert tails[1] > tails[0]  # one decimal more
+    alike = [
+        text for text in texts(layout(table(numbers=("1.57", "2.71", "3.14", "7.77"))), "cell") if text.id[-2:] == "-1"
+    ]
+    assert len({round(glyphs(text)[-1].x, 2) for text in alike}) == 1  # no kerning between figures
     last = glyphs(column["3"])[-1]
     assert last.x < _point(column["0"]) < last.x + column["3"].fit.size
     ends = [text for text in texts(layout(table(align="end")), "cell") if text.id.endswith("-1")]
