@@ -157,3 +157,18 @@ def test_checks_that_did_not_run_are_not_told_as_passed(folder: Path, capsys: py
     cases = {case.get("name") for case in root.iter("testcase")}
     assert "overflow" in cases
     assert not cases & {"contrast", "file-weight", "contrast-apca", "hierarchy"}
+
+
+def test_validate_counts_what_is_waived_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A forbidden word fails before anything is painted, and passes with a waiver, which the last line tells."""
+    campaign = project(folder)
+    deck = folder / "copy" / "en.yaml"
+    deck.write_text(deck.read_text(encoding="utf-8").replace("cta:", "cta: miracle #", 1), encoding="utf-8")
+    assert main(["validate", str(campaign), "--no-plugins"]) == 1
+    assert "1 failed, 0 warnings" in capsys.readouterr().out
+    text = campaign.read_text(encoding="utf-8")
+    campaign.write_text(text + waiver("forbidden-words"), encoding="utf-8")
+    assert main(["validate", str(campaign), "--no-plugins"]) == 0
+    out = capsys.readouterr().out
+    assert "0 failed, 0 warnings, 0 notes, 1 waived" in out
+    assert "waived by Mia Example until 2999-12-31: the artist wants it" in out

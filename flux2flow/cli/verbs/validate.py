@@ -51,11 +51,13 @@ def command(
     if licence is not None:
         console.licence(licence.licence, accepted=licence.accepted)
     console.problems(problems_of(findings, least="info" if verbose else "warn"))
-    tally = {level: sum(finding.level == level for finding in findings) for level in ("error", "fail", "warn", "info")}
-    failed, warned = tally["error"] + tally["fail"], tally["warn"]
+    waived = sum(finding.waiver is not None for finding in findings)
+    counted = [finding.level for finding in findings if finding.waiver is None]
+    failed, warned = counted.count("error") + counted.count("fail"), counted.count("warn")
     console.line(
         f"{failed} failed, {warned} {'warning' if warned == 1 else 'warnings'}, "
-        f"{tally['info']} {'note' if tally['info'] == 1 else 'notes'}; contrast and weight are measured by render",
+        f"{counted.count('info')} {'note' if counted.count('info') == 1 else 'notes'}"
+        f"{f', {waived} waived' if waived else ''}; contrast and weight are measured by render",
         color="red" if failed else "yellow" if warned else "green",
         bold=True,
     )
