@@ -255,7 +255,8 @@ class FontStack:
 
         Letters, digits and brackets take the first family that has them, so that a pair of brackets matches. Spaces
         and other punctuation follow the letters before them (else those after), where that face has them: a comma
-        changes its form between two faces in one word. What no family has goes to the first, as glyph 0.
+        changes its form between two faces in one word; a space between two faces is the earlier family's. Emoji lend
+        their face to nothing. What no family has goes to the first, as glyph 0.
         """
         bounds = list(grapheme_cluster_boundaries(text))
         clusters = list(pairwise(bounds))
@@ -263,13 +264,16 @@ class FontStack:
         for start, stop in clusters:
             follows = follows_neighbour(text[start])
             chosen.append(None if follows else self._first(text[start:stop]))
+        lenders = [None if c is None or self.cuts[c].color else c for c in chosen]  # emoji lend their face to nothing
         result: list[int] = []
         for number, (start, stop) in enumerate(clusters):
             own = chosen[number]
             if own is None:
-                before = next((c for c in reversed(chosen[:number]) if c is not None), None)
-                after = next((c for c in chosen[number + 1 :] if c is not None), None)
+                before = next((c for c in reversed(lenders[:number]) if c is not None), None)
+                after = next((c for c in lenders[number + 1 :] if c is not None), None)
                 near = [c for c in (before, after) if c is not None and self.cuts[c].draws(text[start:stop])]
+                if text[start].isspace():
+                    near.sort()  # a space between two faces is the earlier family's
                 own = near[0] if near else self._first(text[start:stop])
             result += [own] * (stop - start)
         return result

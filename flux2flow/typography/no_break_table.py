@@ -65,7 +65,7 @@ EVERYWHERE: tuple[str, ...] = (
     r"(?<=[!-⟿])‿—(?!—)|(?<![^\s(«“„])[—–]‿(?={L})",  # word—word; —inciso—: it ends a line, or opens with its word
     r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # an address of electronic mail
     # A host's name; the path after it may break at its slashes.
-    r"(?:(?<![\w.-])|(?<=://))(?:[\w-]+\.)+(?:{l}{2,})(?![\w.])",
+    r"(?:(?<![A-Za-z\d])https?://|(?<![\w./-]))(?:[\w-]+\.)+(?:{l}{2,})(?![\w.])",
     # Telephone numbers: international (E.123), in France's pairs, in North America, with an area code.
     r"(?<![\w+])\+\d{1,3}(?:[ ./()-]{1,2}\d{1,5}){2,7}",
     r"(?<![\d.,])0\d(?:[ .-]\d\d){4}(?!\d)|(?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)",

@@ -63,7 +63,7 @@ class Paragraph:
         self._orientations = self._turned()
         self._groups = vertical.side_by_side(text) if setting.vertical else [-1] * len(text)
         eastern = setting.language.split("-")[0] in ("ja", "zh")
-        self._halves = east_asian.half_width(text) if eastern else frozenset()
+        self._halves = east_asian.half_width(text, setting.language) if eastern else frozenset()
         self._gaps = east_asian.gaps(text) if eastern else frozenset()
         if setting.vertical:  # digits that stand side by side take an em of the column, as a kanji does
             self._gaps = frozenset(at for at in self._gaps if self._groups[at] < 0 and self._groups[at + 1] < 0)
@@ -147,7 +147,11 @@ class Paragraph:
         if stop > start and text[stop - 1] == SOFT_HYPHEN:
             text = f"{text[: stop - 1]}-{text[stop:]}"
         levels = bidi.line_levels(self.text, self._levels, start, stop, self.setting.base)
-        runs = [self._run(text, item) for item in self._items(start, stop, levels)]
+        gaps, halves = self._gaps - {stop - 1}, self._halves  # at a line's edge nothing stands beside a mark
+        if halves:
+            own = east_asian.half_width(self.text[start:stop], self.setting.language)
+            halves = frozenset(start + at for at in own)
+        runs = [self._run(text, item, gaps, halves) for item in self._items(start, stop, levels)]
         ordered = tuple(runs[number] for number in bidi.visual_order([run.level for run in runs]))
         ordered = without_last_tracking(ordered)
         advance = sum(glyph.advance for run in ordered for glyph in run.glyphs)
@@ -192,7 +196,7 @@ class Paragraph:
             items.append(Item(start + first, start + last, cut, script, level, span, orientation, group))
         return items
 
-    def _run(self, text: str, item: Item) -> ShapedRun:
+    def _run(self, text: str, item: Item, gaps: frozenset[int], marks: frozenset[int]) -> ShapedRun:
         span = self._settings[item.span]
         if span.icon is not None:
             return self._icon_run(item, span, span.icon)
@@ -207,11 +211,11 @@ class Paragraph:
         upright = item.orientation == "upright" and item.group < 0
         half, contextual, proportional = ("vhal", "vchw", "vpal") if upright else ("halt", "chws", "palt")
         halves: Ranges = ()
-        if self._halves and cut.has(half) and not cut.has(contextual) and not {half, proportional} & features.keys():
-            halves = tuple((at, at + 1, 1) for at in sorted(self._halves) if item.start <= at < item.stop)
+        if marks and cut.has(half) and not cut.has(contextual) and not {half, proportional} & features.keys():
+            halves = tuple((at, at + 1, 1) for at in sorted(marks) if item.start <= at < item.stop)
         direction, given = "ttb" if upright else "rtl" if item.level % 2 else "ltr", tuple(features.items())
         glyphs = shape(cut, text, item.start, item.stop, item.script, direction, self.setting.language, given, halves)
-        placed = spaced(glyphs, tracking, self._gaps, item.stop)
+        placed = spaced(glyphs, tracking, gaps, item.stop)
         if span.padding and item.group < 0:
             placed = self._apart(placed, item, span)
         scale, shift = span.scale, span.shift
@@ -262,7 +266,7 @@ class Paragraph:
     def _measure(self) -> None:
         """Note every cluster's advance, the white at its logical start and end, and how far its ink rises and falls."""
         for item in self._items(0, len(self.text), self._levels):
-            run = self._run(self._shown, item)
+            run = self._run(self._shown, item, self._gaps, self._halves)
             clusters: dict[int, list[ShapedGlyph]] = {}
             for glyph in run.glyphs:
                 clusters.setdefault(glyph.cluster, []).append(glyph)

@@ -111,7 +111,6 @@ def test_all_strings_deviate_where_the_list_says(script: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.xfail(strict=True, reason="defects that deviations.json calls OPEN: spaces beside emoji, marks that meet")
 def test_hand_written_strings_agree() -> None:
     """Breaks in 97 of 100 boxes, advances in 99 of 100 clusters and lines, and every string in Chromium's order."""
     total = compared([text for script in SCRIPTS for text in texts(script) if not text.recombined])

@@ -10,7 +10,7 @@ from tests.typography.builder import paragraph, style_for
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("」、", {0}), ("」「", {0}), ("「『", {1}), ("、あ", set()), ("あ「", set()), ("。」", {0}), ("「」", set())],
+    [("」、", {0}), ("」「", {1}), ("「『", {1}), ("、あ", set()), ("あ「", set()), ("。」", {0}), ("「」", set())],
 )
 def test_marks_that_meet(text: str, expected: set[int]) -> None:
     """The blank half between two marks goes; a mark beside a letter keeps its width."""

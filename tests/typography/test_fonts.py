@@ -101,7 +101,7 @@ def assigned(text: str, *families: str) -> str:
         ((LATIN, JAPANESE), "光.", "JJ"),  # a full stop follows the letter before it
         ((LATIN, JAPANESE), "(光)", "IJI"),  # brackets come in pairs
         ((ARABIC, JAPANESE), "ضوء 光", "AAAAJ"),
-        ((ARABIC, JAPANESE), "光، ضوء", "JAJAAA"),  # only the Arabic face has the comma
+        ((ARABIC, JAPANESE), "光، ضوء", "JAAAAA"),  # only the Arabic face has the comma; it is the first, too
         ((ARABIC, LATIN), "ضوء Aurora", "AAAAAAAAAA"),  # this Arabic face brings its own Latin
         ((LATIN, ARABIC), "é", "I"),
         ((LATIN, ARABIC), "e\u0301", "II"),  # a letter and its mark stay together
