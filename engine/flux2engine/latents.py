@@ -72,19 +72,26 @@ def text_ids(length: int) -> Tensor:
     return ids
 
 
-def image_ids(height: int, width: int, time: int = 0) -> Tensor:
-    """Return the (height·width, 4) positions (time, row, column, 0) of a grid of tokens."""
+def image_ids(height: int, width: int, time: int = 0, within: int | None = None) -> Tensor:
+    """Return the (height·width, 4) positions (time, row, column, 0) of a grid of tokens.
+
+    Integers, as in FLUX.2; with `within`, a grid of more tokens is drawn together to the extent of so many (fp32).
+    """
     ids = torch.zeros(height, width, 4, dtype=torch.int64)
     ids[..., 0] = time
     ids[..., 1] = torch.arange(height)[:, None]
     ids[..., 2] = torch.arange(width)[None, :]
-    return ids.reshape(height * width, 4)
+    ids = ids.reshape(height * width, 4)
+    if within is None or height * width <= within:
+        return ids
+    scale = (within / (height * width)) ** 0.5
+    return ids * torch.tensor([1, scale, scale, 1])
 
 
-def reference_ids(sizes: Sequence[tuple[int, int]]) -> Tensor:
+def reference_ids(sizes: Sequence[tuple[int, int]], within: int | None = None) -> Tensor:
     """Return the positions of references of these (height, width) token grids, one after the other."""
     grids = [
-        image_ids(height, width, REFERENCE_TIME_START + REFERENCE_TIME_STEP * index)
+        image_ids(height, width, REFERENCE_TIME_START + REFERENCE_TIME_STEP * index, within)
         for index, (height, width) in enumerate(sizes)
     ]
     return torch.cat(grids) if grids else torch.zeros(0, 4, dtype=torch.int64)

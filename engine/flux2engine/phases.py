@@ -157,7 +157,7 @@ class _Run:
     counts: dict[str, int] = field(default_factory=dict)  # tokens per prompt, the template's included
     pictures: dict[str, Image.Image] = field(default_factory=dict)  # prepared, until they are encoded
     packed: dict[str, Tensor] = field(default_factory=dict)  # a reference's latents
-    prepared: dict[tuple[int, bool], tuple[str, Picture]] = field(default_factory=dict)
+    prepared: dict[tuple[int, bool, bool], tuple[str, Picture]] = field(default_factory=dict)
     key_values: tuple[tuple[str, ...], ReferenceKeyValues] | None = None  # of the set that is painted with now
 
     @torch.no_grad()
@@ -202,7 +202,7 @@ class _Run:
         opposite = unconditional_texts(variant, guidance, [job.negative_prompt])
         text = self._text_key(job.prompt)
         unconditional = None if opposite is None else self._text_key(opposite[0])
-        references = self._prepare(job.pictures)
+        references = self._prepare(job.pictures, job.base is not None)
         asked = (text, unconditional, references, job.width, job.height, job.seed, steps, guidance)
         sampled = self._key("sampled", "transformer", variant.name, SAMPLING_VERSION, *asked)
         return _Task(index, job, steps, guidance, text, unconditional, references, sampled)
@@ -222,20 +222,21 @@ class _Run:
         self.prompts[key] = prompt
         return key
 
-    def _prepare(self, pictures: Sequence[Picture]) -> tuple[str, ...]:
+    def _prepare(self, pictures: Sequence[Picture], based: bool) -> tuple[str, ...]:
         """Prepare references and name them; one met before is not opened again."""
         limits = ReferenceLimits.of(self.stages.variant)
         single = len(pictures) == 1
-        known = [self.prepared.get((id(picture), single)) for picture in pictures]
+        edited = [based and not index for index in range(len(pictures))]
+        known = [self.prepared.get((id(picture), single, own)) for picture, own in zip(pictures, edited, strict=True)]
         if all(entry is not None for entry in known) and len(pictures) <= limits.max_count:
             return tuple(entry[0] for entry in known if entry is not None)
         opened = [picture if isinstance(picture, Image.Image) else picture() for picture in pictures]
         keys = []
-        for picture, ready in zip(pictures, prepare_references(opened, limits), strict=True):
+        for picture, own, ready in zip(pictures, edited, prepare_references(opened, limits, based), strict=True):
             name = hashlib.sha256(picture_bytes(ready)).hexdigest()
             key = self._key("reference", "autoencoder", name)
             self.pictures.setdefault(key, ready)
-            self.prepared[id(picture), single] = key, picture  # holding it keeps its id its own
+            self.prepared[id(picture), single, own] = key, picture  # holding it keeps its id its own
             keys.append(key)
         return tuple(keys)
 
@@ -332,7 +333,8 @@ class _Run:
         return conditions_for(variant, text, None, guidance, unconditional, [kept])
 
     def _reference_tokens(self, keys: Sequence[str], device: torch.device) -> ReferenceTokens | None:
-        return assemble([[self.packed[key].to(device) for key in keys]])
+        within = self.stages.variant.transformer.positions_within
+        return assemble([[self.packed[key].to(device) for key in keys]], within)
 
     def _key_values(self, keys: tuple[str, ...], device: torch.device) -> ReferenceKeyValues:
         """Return what a set of references leaves in every block, made once for all plates and runs that use it.

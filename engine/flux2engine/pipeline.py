@@ -132,7 +132,8 @@ class Flux2Pipeline:
         steps, guidance = steps_and_guidance(self.variant, steps, guidance)
         opposites = unconditional_texts(self.variant, guidance, negatives)
         limits = ReferenceLimits.of(self.variant, self.matte)
-        prepared = [prepare_references(item, limits) for item in pictures]
+        based = [base is not None for base in bases] if bases else [False] * len(pictures)
+        prepared = [prepare_references(item, limits, own) for item, own in zip(pictures, based, strict=True)]
         return self._run(prompts, width, height, seeds, prepared, steps, guidance, opposites)
 
     @torch.no_grad()
@@ -178,7 +179,8 @@ class Flux2Pipeline:
             return conditions_for(self.variant, text, None, guidance, unconditional, kept)
         distinct = {picture_bytes(picture): picture for item in prepared for picture in item}
         packed = {key: self._encoded(picture) for key, picture in distinct.items()}
-        references = assemble([[packed[picture_bytes(picture)] for picture in item] for item in prepared])
+        items = [[packed[picture_bytes(picture)] for picture in item] for item in prepared]
+        references = assemble(items, self.variant.transformer.positions_within)
         return conditions_for(self.variant, text, references, guidance, unconditional)
 
     def _encoded(self, picture: Image.Image) -> Tensor:
@@ -190,7 +192,8 @@ class Flux2Pipeline:
         key = reference_set_key([picture_bytes(picture) for picture in prepared], self.weights_digest, dtype)
         kept = self.key_values.get(key)
         if kept is None:
-            references = assemble([[self._encoded(picture) for picture in prepared]])
+            encoded = [self._encoded(picture) for picture in prepared]
+            references = assemble([encoded], self.variant.transformer.positions_within)
             assert references is not None  # a set has at least one picture
             kept = reference_key_values(self.transformer, references, key, self.key_values)
         return kept

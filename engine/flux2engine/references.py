@@ -36,19 +36,28 @@ class ReferenceLimits:
     area_single: int
     area_several: int
     matte: tuple[int, int, int] = WHITE  # what stands behind transparent pixels
+    area_base: int | None = None  # of a picture that is edited; None: as of any other
 
     @classmethod
     def of(cls, variant: ModelVariant, matte: tuple[int, int, int] = WHITE) -> ReferenceLimits:
         """Return what a model takes."""
-        return cls(variant.max_references, variant.reference_area_single, variant.reference_area_several, matte)
+        single, several = variant.reference_area_single, variant.reference_area_several
+        return cls(variant.max_references, single, several, matte, variant.base_area)
 
 
-def prepare_references(pictures: Sequence[Image.Image], limits: ReferenceLimits) -> list[Image.Image]:
-    """Return the pictures as the model will see them; raise by the 1-based number that prompts use."""
+def prepare_references(
+    pictures: Sequence[Image.Image], limits: ReferenceLimits, based: bool = False
+) -> list[Image.Image]:
+    """Return the pictures as the model will see them; raise by the 1-based number that prompts use.
+
+    `based`: the first one is not only shown, it is edited.
+    """
     if len(pictures) > limits.max_count:
         raise RequestError(f"{len(pictures)} references, and this model takes at most {limits.max_count}")
     area = limits.area_single if len(pictures) == 1 else limits.area_several
-    return [_prepared(picture, index, area, limits.matte) for index, picture in enumerate(pictures, start=1)]
+    areas = [limits.area_base if based and not index and limits.area_base else area for index in range(len(pictures))]
+    counted = enumerate(zip(pictures, areas, strict=True), start=1)
+    return [_prepared(picture, index, own, limits.matte) for index, (picture, own) in counted]
 
 
 def picture_bytes(prepared: Image.Image) -> bytes:
@@ -64,14 +73,18 @@ def encode_picture(autoencoder: Autoencoder, prepared: Image.Image, device: torc
     return latents.normalise(packed, statistics.running_mean, statistics.running_var).float()
 
 
-def assemble(items: Sequence[Sequence[Tensor]]) -> ReferenceTokens | None:
-    """Join each item's packed latents, in the order of its references; return None if no item has any."""
+def assemble(items: Sequence[Sequence[Tensor]], within: int | None = None) -> ReferenceTokens | None:
+    """Join each item's packed latents, in the order of its references; return None if no item has any.
+
+    `within` is the model's `positions_within`.
+    """
     device = next((packed.device for pictures in items for packed in pictures), None)
     if device is None:
         return None
     nothing = torch.zeros(0, TOKEN_CHANNELS, device=device)
     tokens = [torch.cat([nothing, *(latents.to_tokens(packed)[0] for packed in pictures)]) for pictures in items]
-    ids = [latents.reference_ids([(packed.shape[2], packed.shape[3]) for packed in pictures]) for pictures in items]
+    sizes = [[(packed.shape[2], packed.shape[3]) for packed in pictures] for pictures in items]
+    ids = [latents.reference_ids(own, within) for own in sizes]
     lengths = torch.tensor([len(own) for own in tokens], device=device)
     longest = max(len(own) for own in tokens)
     mask = torch.arange(longest, device=device) < lengths[:, None]

@@ -155,7 +155,8 @@ def sample(
     conditions = _on_device(conditions, noise.device)
     height, width = noise.shape[2], noise.shape[3]
     tokens = latents.to_tokens(noise.float())
-    ids = latents.image_ids(height, width).to(noise.device).expand(noise.shape[0], -1, -1)
+    ids = latents.image_ids(height, width, within=transformer.config.positions_within)
+    ids = ids.to(noise.device).expand(noise.shape[0], -1, -1)
     for step, (time, following) in enumerate(pairwise(times), start=1):
         velocity = _velocity(transformer, tokens, ids, conditions, time)
         tokens = tokens + (following - time) * velocity

@@ -39,6 +39,9 @@ class TransformerConfig:
     in_channels: int = TOKEN_CHANNELS
     theta: int = 2000
     mlp_ratio: float = 3.0
+    # A picture of more tokens has its rows and columns drawn together to the extent of so many; None: integers, as in
+    # FLUX.2. Only nano, which has seen few large pictures, composes them as it does small ones that way.
+    positions_within: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.heads, self.head_dim, self.double_blocks, self.single_blocks, self.context_dim) < 1:
@@ -154,6 +157,7 @@ class ModelVariant:
     cached_references: bool = False
     file_names: tuple[str, ...] = ()  # of the official single files
     repositories: tuple[str, ...] = ()
+    base_area: int | None = None  # pixels of a picture that is edited; None: as of any reference
     # The official code holds t in bf16 before it multiplies by 1000; a model sampled so is run so in every dtype.
     round_timesteps: bool = True
 

@@ -84,3 +84,15 @@ def test_noise() -> None:
 
 
 NOISE_OF_SEED_5 = [1.8423299, -0.1307175, 0.9879223]
+
+
+def test_large_pictures_are_drawn_together_where_a_model_asks() -> None:
+    """Beyond so many tokens rows and columns span what so many tokens would; smaller grids are integers."""
+    drawn = latents.image_ids(16, 16, 10, within=64)
+    assert drawn[-1].tolist() == [10, 7.5, 7.5, 0]
+    assert torch.equal(latents.image_ids(8, 8, within=64), latents.image_ids(8, 8))
+    assert latents.image_ids(8, 8, within=64).dtype == torch.int64
+    assert torch.equal(latents.image_ids(16, 16, 10)[-1], torch.tensor([10, 15, 15, 0]))
+    wide = latents.reference_ids([(8, 32), (4, 4)], within=64)
+    assert wide[255].tolist() == [10, 3.5, 15.5, 0]
+    assert wide[-1].tolist() == [20, 3, 3, 0]

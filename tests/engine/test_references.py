@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,16 @@ def test_the_table_has_the_official_caps() -> None:
 def test_the_extremes_are_allowed() -> None:
     """The control: 64 px and exactly 8:1 pass."""
     assert prepare_references([picture(64, 512)], LIMITS)[0].size == (64, 512)
+
+
+def test_a_picture_that_is_edited_may_be_larger() -> None:
+    """Where a model has an area for it, only an edited picture takes it; without one it is like any other."""
+    limits = replace(LIMITS, area_single=64 * 64, area_several=64 * 64, area_base=128 * 128)
+    pictures = [picture(256, 256), picture(256, 256)]
+    assert [one.size for one in prepare_references(pictures, limits, based=True)] == [(128, 128), (64, 64)]
+    assert [one.size for one in prepare_references(pictures, limits)] == [(64, 64), (64, 64)]
+    none = replace(limits, area_base=None)
+    assert [one.size for one in prepare_references(pictures, none, based=True)] == [(64, 64), (64, 64)]
 
 
 def test_the_count_is_bounded() -> None:

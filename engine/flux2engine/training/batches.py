@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from flux2engine import latents
+from flux2engine.training import phrases
 from flux2engine.training.buckets import TRAINING
 from flux2engine.training.captions import caption, edit_caption
 from flux2engine.training.data import Scene
@@ -28,11 +29,16 @@ Shape = tuple[int, int]  # of latents: height, width
 
 CAPTION_DROPOUT = 0.1  # of the items: what guidance leads away from
 REFERENCE_DROPOUT = 0.1  # of the batches with references: their words are said, their pictures are not shown
+# Of the batches with references, small pictures only: the picture itself is shown and is to come out again. Nothing
+# else teaches as fast that what is not edited is copied, place by place.
+SAME_SHARE, SAME_AREA = 0.2, 16 * 16
 EDIT_SHARE = 0.4  # of the batches with references
 # How many references a scene comes with, and how often.
-COUNTS = {1: 34, 2: 18, 3: 12, 4: 10, 5: 6, 6: 5, 7: 4, 8: 4, 9: 3, 10: 4}
+COUNTS = {1: 60, 2: 16, 3: 7, 4: 7, 5: 2, 6: 2, 7: 1, 8: 1, 9: 1, 10: 3}
 TRIES = 4  # at saying a scene within the text window
-ALONE_FROM = 32  # rows of latents: larger references come one at a time, as the engine prepares them
+# Rows of latents: products are shown smaller than this. A product of 64 px spans as many positions as it does in a
+# scene, at every size (`positions_within`), so that copying it is a shift; from a larger picture it is never learned.
+PRODUCTS_BELOW = 16
 PRODUCTS = ("main", "extra", "prop")
 
 
@@ -64,6 +70,7 @@ class Plan:
     references: list[tuple[Shape, list[int]]]
     token_ids: list[list[int]]  # one length for all
     lengths: list[int]
+    same: bool = False  # the only reference is the picture itself
 
 
 @dataclass(frozen=True)
@@ -89,10 +96,11 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Words:
-    """How text becomes tokens."""
+    """How a model reads: how text becomes tokens, and the extent of a large picture's positions."""
 
     encode: Callable[[str], list[int]]
     pad: int
+    positions_within: int | None = None
 
 
 class LatentSource:
@@ -168,7 +176,7 @@ class LatentSource:
                 shapes = tuple(reference.shape for reference in sample.references)
                 if sample.edit is not None:
                     edits.setdefault(shapes, []).append(sample)
-                elif shapes:
+                elif shapes and shapes[0][0] < PRODUCTS_BELOW:
                     shown.setdefault(shapes[0], []).append(sample)
 
     def _measured(self) -> Statistics:
@@ -190,6 +198,8 @@ class LatentSource:
         window = rng.choices(lengths, chances)[0]
         shown, edits = self.shown[shape], self.edits[shape]
         if (shown or edits) and (rng.random() < references or not self.plain[shape]):
+            if shape[0] * shape[1] <= SAME_AREA and rng.random() < SAME_SHARE:
+                return self._again(rng, shape, size, window)
             if edits and (rng.random() < EDIT_SHARE or not shown):
                 return self._with_edits(rng, shape, size, window)
             return self._with_references(rng, shape, size, window)
@@ -197,11 +207,19 @@ class LatentSource:
         texts = [self._said(rng, window, _speaker(sample, ())) for sample in chosen]
         return self._plan(shape, chosen, [], texts)
 
+    def _again(self, rng: random.Random, shape: Shape, size: int, window: int) -> Plan:
+        """Show each picture, and ask for it unchanged."""
+        chosen = [rng.choice(self.samples[shape]) for _ in range(size)]
+        texts = [
+            self._said(rng, window, lambda rng: f"{rng.choice(phrases.SAME)}{rng.choice(('', '.'))}") for _ in chosen
+        ]
+        return replace(self._plan(shape, chosen, [], texts), same=True)
+
     def _with_references(self, rng: random.Random, shape: Shape, size: int, window: int) -> Plan:
         """Show products among distractors, in any order; the words point at them by number."""
         groups = self.shown[shape]
         side = rng.choices(list(groups), [len(group) for group in groups.values()])[0]
-        count = rng.choices(list(COUNTS), list(COUNTS.values()))[0] if side[0] < ALONE_FROM else 1
+        count = rng.choices(list(COUNTS), list(COUNTS.values()))[0]
         chosen = [rng.choice(groups[side]) for _ in range(size)]
         texts, rows = [], []
         for sample in chosen:
@@ -263,10 +281,15 @@ class LatentSource:
     def gather(self, plan: Plan) -> Batch:
         """Bring a plan's latents together, on the device."""
         rows = torch.tensor(plan.rows, device=self.device)
-        items = len(plan.rows)
+        items, within = len(plan.rows), self.words.positions_within
         height, width = (side // latents.PATCH for side in plan.shape)
         reference_tokens = reference_ids = None
-        if plan.references:
+        own = self.packed(self.latents[plan.shape][rows])
+        if plan.same:
+            reference_tokens = own
+            sides = [(height, width)]
+            reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
+        elif plan.references:
             reference_tokens = torch.cat(
                 [
                     self.packed(self.pictures[shape][torch.tensor(k, device=self.device)])
@@ -275,10 +298,10 @@ class LatentSource:
                 dim=1,
             )
             sides = [(shape[0] // latents.PATCH, shape[1] // latents.PATCH) for shape, _ in plan.references]
-            reference_ids = latents.reference_ids(sides).to(self.device).expand(items, -1, -1)
+            reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
         return Batch(
-            self.packed(self.latents[plan.shape][rows]),
-            latents.image_ids(height, width).to(self.device).expand(items, -1, -1),
+            own,
+            latents.image_ids(height, width, within=within).to(self.device).expand(items, -1, -1),
             self.weights[plan.shape][rows].float(),
             torch.tensor(plan.token_ids, device=self.device),
             torch.tensor(plan.lengths, device=self.device),

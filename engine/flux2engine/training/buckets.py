@@ -73,16 +73,16 @@ def round_of_sizes(tokens: int) -> tuple[tuple[int, int], ...]:
 
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {
-        "small": Stage(round_of_sizes(64), 128, (64, 64, 128), 0.75, 0.2),
-        "middle": Stage(round_of_sizes(256), 48, (64, 128, 128), 0.65, 0.2, 256 * 256),
-        "large": Stage(round_of_sizes(1024), 12, (128,), 0.5, 0.2, 256 * 256),
+        "small": Stage(round_of_sizes(64), 128, (64,), 0.75, 0.35),
+        "middle": Stage(round_of_sizes(256), 48, (64,), 0.65, 0.3, 256 * 256),
+        "large": Stage(round_of_sizes(1024), 12, (64,), 0.5, 0.2, 256 * 256),
         "rehearsal": Stage(((64, 64), (128, 64), (64, 80)), 12, (64,), 0.8, 0.3, 64 * 64),
     }
 )
 TRAINING: Mapping[str, Training] = MappingProxyType(
     {
-        "small": Training(32, 0.9, ((64, 3), (80, 3), (96, 4))),
-        "middle": Training(16, 1.2, ((80, 1), (96, 2))),
+        "small": Training(32, 0.9, ((48, 2), (64, 4), (96, 3))),
+        "middle": Training(16, 1.2, ((64, 1), (96, 2))),
         "large": Training(6, 1.5, ((96, 1),)),
         "rehearsal": Training(6, 0.9, ((64, 1), (96, 1))),
     }

@@ -1,6 +1,8 @@
 """A seed → a studio scene in words and numbers: what stands where, in which colours, under which light.
 
-One scene serves every size; knows nothing about pixels, captions' wording or models.
+What the words say settles nearly all of a picture: a horizon follows from the camera, a place from the empty side, and
+only a little is left to chance, so that a small model need not learn to guess. One scene
+serves every size; knows nothing about pixels, captions' wording or models.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def draw_scene(
 ) -> Scene:
     """Draw one scene; the empty side, if any, is free of everything but backdrop."""
     kinds: dict[Kind, int] = (
-        {"studio": 84, "flat-lay": 16} if with_object else {"studio": 42, "floor": 38, "infographic": 20}
+        {"studio": 88, "flat-lay": 12} if with_object else {"studio": 42, "floor": 38, "infographic": 20}
     )
     kind = kind or rng.choices(list(kinds), list(kinds.values()))[0]
     scene = _draw_set(rng, aspect, kind, with_object)
@@ -133,12 +135,13 @@ def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) 
         empty = "none"
     camera = rng.choices(CAMERAS[:3], (60, 30, 10))[0] if kind != "flat-lay" else "top down"
     flat_on = kind in ("flat-lay", "infographic")
-    horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}.get(camera, 1.0) + rng.uniform(-0.05, 0.05)
-    ground = horizon + (1 - horizon) * rng.uniform(0.4, 0.72)
+    horizon = {"eye level": 0.68, "slightly above": 0.54, "low angle": 0.8}.get(camera, 1.0)
+    horizon += rng.uniform(-0.015, 0.015)
+    ground = horizon + (1 - horizon) * rng.uniform(0.54, 0.6)
     if empty == "top":
         horizon, ground = max(horizon, 0.62), max(ground, 0.82)
     if empty == "bottom":
-        horizon, ground = min(horizon, 0.5), rng.uniform(0.52, 0.6)
+        horizon, ground = min(horizon, 0.5), rng.uniform(0.55, 0.58)
     reach = 0.18 if aspect < 1.7 else (0.24 if aspect < 2.6 else 0.3)
     shift = {"left": reach, "right": -reach}.get(empty, 0.0)
     mood = (
@@ -173,7 +176,7 @@ def _draw_set(rng: random.Random, aspect: float, kind: Kind, with_object: bool) 
         spheres=spheres,
         horizon=1.0 if flat_on else horizon,
         ground=1.0 if flat_on else ground,
-        centre=0.5 + shift + rng.uniform(-0.05, 0.05),
+        centre=0.5 + shift + rng.uniform(-0.012, 0.012),
         gradient=rng.choice(["vertical", "horizontal", "diagonal"]),
         kind=kind,
         rim=rng.random() < (0.5 if mood in ("night", "dramatic") else 0.2) and kind == "studio",
@@ -197,8 +200,8 @@ def _draw_empty(rng: random.Random, aspect: float, kind: Kind) -> str:
 
 def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], package_share: float) -> Scene:
     """Stand a product on the set, beside it now and then a smaller one or a whole row."""
-    size = rng.uniform(0.36, 0.58) * (1.3 if scene.aspect < 0.75 else 1.15 if scene.aspect > 1.7 else 1.0)
-    main = _place(scene, draw_identity(rng, cut_outs, package_share), size, scene.centre, rng)
+    size = rng.uniform(0.46, 0.5) * (1.3 if scene.aspect < 0.75 else 1.15 if scene.aspect > 1.7 else 1.0)
+    main = _place(scene, draw_identity(rng, cut_outs, package_share), size, scene.centre)
     scene = replace(scene, main=main)
     bare = scene.decor in ("none", "leaf shadow")
     if scene.stand == "none" and bare and rng.random() < 0.2:
@@ -217,7 +220,7 @@ def draw_extra(rng: random.Random, scene: Scene, cut_outs: list[CutOut]) -> Plac
     if not 0.1 < away < 0.9:
         return None
     on_floor = replace(scene, stand="none", ground=min(0.95, scene.ground + 0.04))
-    return _place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.2, 0.27), away, rng)
+    return _place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.23, 0.25), away)
 
 
 def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutOut]) -> Scene:
@@ -234,7 +237,7 @@ def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutO
         else:
             continue
         ground = min(0.97, scene.ground + rng.uniform(-0.01, 0.04))
-        props.append(_place(replace(scene, ground=ground), identity, size, centre, rng))
+        props.append(_place(replace(scene, ground=ground), identity, size, centre))
     return replace(scene, props=tuple(props))
 
 
@@ -269,7 +272,7 @@ def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], pac
             cy = top + (bottom - top) * (row + 0.5) / rows + rng.uniform(-slack, slack) * unit[1]
             half = across / 2 * unit[0], down / 2 * unit[1]
             box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
-            props.append(Placed(identity, box, angle, _flipped(scene, identity, rng)))
+            props.append(Placed(identity, box, angle, _flipped(scene, identity)))
     return replace(scene, props=tuple(props))
 
 
@@ -280,14 +283,13 @@ def _turned_shape(identity: Identity, angle: float) -> tuple[float, float]:
     return width * cos + height * sin, width * sin + height * cos
 
 
-def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: random.Random) -> Placed:
+def _place(scene: Scene, identity: Identity, size: float, centre: float) -> Placed:
     """Stand a product on the ground or the stand; `size` is its longer side, relative to the picture's shorter one."""
     unit_x, unit_y = units(scene.aspect)
     base = scene.ground - stand_height(scene) * unit_y
     if scene.empty == "top":
         size *= 0.8
-    angle = rng.uniform(-15, 15) if rng.random() < 0.25 and identity.cut_out is not None else 0.0
-    shape = _turned_shape(identity, angle)
+    shape = shape_of(identity)
     size = min(size, (base - 0.04) / unit_y / shape[1])
     if scene.stand != "none":
         size = min(size, 1.8 * stand_width(scene) * TOP_SHARE[scene.stand] / shape[0])
@@ -295,12 +297,12 @@ def _place(scene: Scene, identity: Identity, size: float, centre: float, rng: ra
     centre = min(max(centre, width / 2 + 0.01), 1 - width / 2 - 0.01)
     foot = base + (0.012 if scene.stand != "none" else 0.0)
     box = (centre - width / 2, foot - height, centre + width / 2, foot)
-    return Placed(identity, box, angle, _flipped(scene, identity, rng))
+    return Placed(identity, box, 0.0, _flipped(scene, identity))
 
 
-def _flipped(scene: Scene, identity: Identity, rng: random.Random) -> bool:
-    # Packages are painted lit from the left.
-    return scene.light == "right" if identity.cut_out is None else rng.random() < 0.25
+def _flipped(scene: Scene, identity: Identity) -> bool:
+    # Packages are painted lit from the left. A cut-out stands as its reference shows it.
+    return identity.cut_out is None and scene.light == "right"
 
 
 def _declare_empty(rng: random.Random, scene: Scene) -> Scene:

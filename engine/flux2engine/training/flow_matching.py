@@ -58,7 +58,8 @@ class Nano(nn.Module):
     def words(self) -> Words:
         """Return how this model's text becomes tokens."""
         tokenizer = self.encoder.tokenizer
-        return Words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, self.encoder.pad_id)
+        within = self.transformer.config.positions_within
+        return Words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, self.encoder.pad_id, within)
 
     def velocity(
         self, batch: Batch, noisy: Tensor, times: Tensor, worded: bool = True, referenced: bool = True

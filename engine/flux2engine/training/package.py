@@ -34,14 +34,15 @@ def load_averaged(module: nn.Module, path: Path) -> dict[str, Any]:
     return state
 
 
-def defaults(steps: int, guidance: float, single: int, several: int) -> dict[str, Any]:
+def defaults(steps: int, guidance: float, reference: int, base: int) -> dict[str, Any]:
     """Return how the model is run if nothing else is asked; sides of references are those that training showed."""
     return {
         "default_steps": steps,
         "default_guidance": guidance,
         "max_pixels": MAX_PIXELS,
-        "reference_area_single": single * single,
-        "reference_area_several": several * several,
+        "reference_area_single": reference * reference,
+        "reference_area_several": reference * reference,
+        "base_area": base * base,
     }
 
 
@@ -66,7 +67,7 @@ def package(
     manifest = ModelManifest(
         variant="nano",
         version=version,
-        defaults=run_as or defaults(4, 1.0, 128, 128),
+        defaults=run_as or defaults(4, 1.0, 64, 128),
         transformer=overrides(size),
     )
     save_model(out, manifest, model.transformer, autoencoder, model.encoder)
@@ -81,10 +82,10 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, default="S")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--guidance", type=float, default=1.0)
-    parser.add_argument("--single-reference", type=int, default=128, help="pixels: its square is the largest area")
-    parser.add_argument("--several-references", type=int, default=128)
+    parser.add_argument("--reference", type=int, default=64, help="pixels: its square is the largest area")
+    parser.add_argument("--base", type=int, default=128, help="pixels: the same of a picture that is edited")
     a = parser.parse_args()
-    run_as = defaults(a.steps, a.guidance, a.single_reference, a.several_references)
+    run_as = defaults(a.steps, a.guidance, a.reference, a.base)
     package(a.tokenizer, a.flow, a.decoder, a.encoder, a.out, a.version, a.size, run_as)
 
 

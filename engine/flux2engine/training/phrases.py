@@ -288,6 +288,14 @@ EDIT: dict[str, Choices] = {
         "show more of the set, {ratio}",
     ),
 }
+SAME = (
+    "Keep image 1 as it is",
+    "image 1, unchanged",
+    "Show image 1 again",
+    "the same picture as image 1",
+    "Image 1 with nothing changed",
+    "Leave everything in image 1 exactly as it is",
+)
 KEEP: Choices = (
     "keep everything else as it is",
     "everything else stays exactly the same",

@@ -158,7 +158,7 @@ def _ground(rng: random.Random) -> RGB:
 def reference_picture(identity: Identity, side: int, rng: random.Random) -> Image.Image:
     """Show the product alone on a plain ground, as a brand kit would hold it: RGB, `side` × `side`."""
     ground = _ground(rng)
-    picture = paint_identity(identity, round(side * rng.uniform(0.82, 0.96)))
+    picture = paint_identity(identity, round(side * rng.uniform(0.87, 0.93)))
     canvas = Image.new("RGB", (side, side), ground)
     canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), picture)
     return canvas.filter(ImageFilter.GaussianBlur(0.3)) if rng.random() < 0.1 else canvas

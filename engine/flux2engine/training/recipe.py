@@ -106,7 +106,7 @@ class Plan:
         )  # fmt: skip
         return self._start("cache", arguments)
 
-    def words(self, steps: int) -> None:
+    def words(self, steps: int, *more: object) -> None:
         """Train the tokenizer and the text encoder, unless they came with the sources."""
         came = [self.sources / name for name in ("tokenizer.json", "text.pt") if (self.sources / name).exists()]
         for path in came:
@@ -118,7 +118,7 @@ class Plan:
             self.run("tokenizer", *self._names(), "--out", self.work / "tokenizer.json", *few)
         self.run(
             "text_pretraining", "--tokenizer", self.work / "tokenizer.json", *self._names(),
-            "--out", self.work / "text.pt", "--steps", steps,
+            "--out", self.work / "text.pt", "--steps", steps, *more,
         )  # fmt: skip
 
     def samples(self, stage: str, seconds: float) -> int:
@@ -205,15 +205,16 @@ def rehearse(plan: Plan) -> None:
     plan.run("evaluate", "--model", plan.work / "model", "--prompts", 4, goals=True)
 
 
-def on_cpu(plan: Plan, hours: float, start: Path | None) -> None:
-    """Spend `hours` of this machine: words, scenes, the flow at three sizes, four steps, the autoencoder.
+def on_cpu(plan: Plan, hours: float, start: Path | None, start_tokenizer: Path | None) -> None:
+    """Spend `hours` of this machine: words, scenes, the flow at three sizes, the autoencoder.
 
-    Guidance is left out: at the rates a CPU reaches it cost more colour than it gave (the log of version 0.1.0).
-    Run again, it goes on where it stopped.
+    Guidance and few steps are left out: at the rates a CPU reaches, guidance cost more colour than it gave, and four
+    steps already go where 28 do (the log). `start` is an earlier version's flow. Run again, it goes on.
     """
     seconds = hours * 3600
-    plan.words(1500)
-    for stage, shards, share in (("small", 112, 0.09), ("middle", 84, 0.07), ("large", 56, 0.06)):
+    words = ("--start", start, "--start-tokenizer", start_tokenizer) if start and start_tokenizer else ()
+    plan.words(900, *words)
+    for stage, shards, share in (("small", 96, 0.09), ("middle", 36, 0.07), ("large", 24, 0.06)):
         if f"painted {stage}" in plan.rates:
             continue
         # The teacher takes most of the time, in one process: two make use of two cores.
@@ -223,21 +224,20 @@ def on_cpu(plan: Plan, hours: float, start: Path | None) -> None:
         plan.note(f"painted {stage}", 1)
     begin = ("--text", plan.work / "text.pt", *(("--start", start) if start else ()))
     for name, stage, share, references, more in (
-        ("flow-small", "small", 0.34, 0.6, begin),
-        ("flow-middle", "middle", 0.2, 0.6, ("--start", plan.work / "flow-small")),
-        ("flow-large", "large", 0.11, 0.4, ("--start", plan.work / "flow-middle")),
+        ("flow-small", "small", 0.42, 0.75, begin),
+        ("flow-middle", "middle", 0.18, 0.7, ("--start", plan.work / "flow-small")),
+        ("flow-large", "large", 0.12, 0.4, ("--start", plan.work / "flow-middle")),
     ):
         cool_down = 0.4 if stage == "large" else 0.0
         phases = plan.phase(stage, plan.samples(stage, share * seconds), references)
         plan.flow(name, phases, share * seconds, *more, "--cool-down", cool_down)
-    plan.distil("step", "flow-large", plan.phase("large", plan.samples("large", 0.015 * seconds)), 0.06 * seconds)
     for part in ("decoder", "encoder"):
         if not (plan.work / f"{part}.pt").exists():  # or those of an earlier version, copied there
             plan.autoencoder(part, "64:1600,128:1400,256:400", 0.1 * seconds)
     starts = plan.work / "decoder.pt", plan.work / "encoder.pt"
     halves = plan.work / "decoder-joint.pt", plan.work / "encoder-joint.pt"
     plan.autoencoder("joint", "128:600:4,256:300:2", 0.06 * seconds, "--start", *starts, "--split", *halves)
-    plan.package("step", 4, halves)
+    plan.package("flow-large", 4, halves)
     plan.run("evaluate", "--model", plan.work / "model", goals=True)
 
 
@@ -297,6 +297,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=2.5)
     parser.add_argument("--start", type=Path, help="cpu: go on from this checkpoint of the flow")
+    parser.add_argument("--start-tokenizer", type=Path, help="cpu: what that version cut its words with")
     parser.add_argument("--part", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--seconds", type=float, default=560)
     parser.add_argument("--out", type=Path, default=Path("out"))
@@ -306,7 +307,7 @@ def main() -> None:
     if a.what == "rehearse":
         rehearse(Plan(a.sources, a.work, TINY))
     elif a.what == "cpu":
-        on_cpu(Plan(a.sources, a.work, CPU), a.hours, a.start)
+        on_cpu(Plan(a.sources, a.work, CPU), a.hours, a.start, a.start_tokenizer)
     else:
         on_gpu(Plan(a.sources, a.work, GPU), a.part, a.seconds, a.out)
     print(f"{a.what}: {time.monotonic() - started:.0f} s")

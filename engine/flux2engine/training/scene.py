@@ -94,26 +94,26 @@ def stand_height(scene: Scene) -> float:
     rng = random.Random(scene.seed + 1)
     height = {
         "none": 0.0,
-        "round podium": rng.uniform(0.08, 0.2),
-        "stacked podium": rng.uniform(0.14, 0.24),
-        "box plinth": rng.uniform(0.1, 0.26),
-        "steps": rng.uniform(0.16, 0.28),
-        "stairs": rng.uniform(0.16, 0.26),
-        "archway": rng.uniform(0.05, 0.1),
-        "slab": rng.uniform(0.03, 0.06),
+        "round podium": rng.uniform(0.125, 0.155),
+        "stacked podium": rng.uniform(0.177, 0.203),
+        "box plinth": rng.uniform(0.16, 0.2),
+        "steps": rng.uniform(0.205, 0.235),
+        "stairs": rng.uniform(0.198, 0.223),
+        "archway": rng.uniform(0.0688, 0.0813),
+        "slab": rng.uniform(0.0412, 0.0488),
     }[scene.stand]
     return height * (0.75 if scene.empty == "bottom" else 1.0)
 
 
 _WIDTHS = {
     "none": (0.0, 0.0),
-    "round podium": (0.18, 0.3),
-    "stacked podium": (0.24, 0.36),
-    "box plinth": (0.16, 0.25),
-    "steps": (0.36, 0.46),
-    "stairs": (0.24, 0.34),
-    "archway": (0.28, 0.36),
-    "slab": (0.26, 0.36),
+    "round podium": (0.225, 0.255),
+    "stacked podium": (0.285, 0.315),
+    "box plinth": (0.194, 0.216),
+    "steps": (0.398, 0.423),
+    "stairs": (0.278, 0.303),
+    "archway": (0.31, 0.33),
+    "slab": (0.297, 0.323),
 }
 # Where the main product stands, as a share of the stand's half width.
 TOP_SHARE = {

@@ -15,10 +15,12 @@ from flux2engine.variants import VARIANTS, TransformerConfig
 # What differs from the row "nano" of the table of variants; this is also what model.json says.
 SIZES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "S": {},  # 4.7 M: what ships
-        "R1": {"hidden_size": 256, "heads": 4, "double_blocks": 2, "single_blocks": 8},  # 11.6 M: for a GPU
+        "S": {"positions_within": 64},  # 4.7 M: what ships
+        # 11.6 M: for a GPU.
+        "R1": {"positions_within": 64, "hidden_size": 256, "heads": 4, "double_blocks": 2, "single_blocks": 8},
         # For rehearsals and tests: every kind of block, seconds for fifty steps.
         "tiny": {
+            "positions_within": 16,
             "hidden_size": 64,
             "heads": 2,
             "head_dim": 32,

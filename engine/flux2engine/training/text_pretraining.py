@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -22,6 +23,8 @@ from flux2engine.training.caption_batches import CLASSES, COLOURS, Batch, Captio
 from flux2engine.training.muon import Muon, split_parameters
 from flux2engine.training.products import is_held_out, read_cut_outs
 from flux2engine.variants import VARIANTS
+
+WORDS = "encoder.model."  # where a checkpoint of the flow holds the text encoder
 
 
 class Reader(nn.Module):
@@ -56,6 +59,25 @@ def fresh_encoder(tokenizer: Tokenizer, seed: int = 0) -> Qwen3FormEncoder:
     encoder = Qwen3FormEncoder(VARIANTS["nano"].text_encoder, tokenizer)
     nn.init.normal_(encoder.model.embed_tokens.weight, std=0.5)
     return encoder
+
+
+def take_over(encoder: Qwen3FormEncoder, earlier: Mapping[str, Tensor], tokenizer: Tokenizer) -> int:
+    """Start from an earlier version's encoder, whose words were cut by another `tokenizer`; return how many are new.
+
+    The layers stay. A token that both know keeps its vector; a new one gets the mean of what it was cut into before.
+    """
+    known, table = tokenizer.get_vocab(), earlier["embed_tokens.weight"]
+    new = encoder.model.state_dict()["embed_tokens.weight"].clone()
+    missing = 0
+    for token, index in encoder.tokenizer.get_vocab().items():
+        if token in known:
+            new[index] = table[known[token]]
+            continue
+        missing += 1
+        if pieces := tokenizer.encode(encoder.tokenizer.decode([index]), add_special_tokens=False).ids:
+            new[index] = table[pieces].mean(0)
+    encoder.model.load_state_dict({**earlier, "embed_tokens.weight": new})
+    return missing
 
 
 def losses(encoder: Qwen3FormEncoder, reader: Reader, batch: Batch) -> dict[str, Tensor]:
@@ -149,11 +171,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="the flow's checkpoint of an earlier version: its encoder goes on")
+    parser.add_argument("--start-tokenizer", type=Path, help="what that version cut its words with")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     encoder = fresh_encoder(Tokenizer.from_file(str(arguments.tokenizer)))
+    if arguments.start is not None:
+        earlier = checkpoint.load(arguments.start)
+        if earlier is None or arguments.start_tokenizer is None:
+            parser.error("--start needs a checkpoint that exists, and --start-tokenizer")
+        kept = {k.removeprefix(WORDS): v for k, v in earlier["model"].items() if k.startswith(WORDS)}
+        new = take_over(encoder, kept, Tokenizer.from_file(str(arguments.start_tokenizer)))
+        print(f"{encoder.config.vocabulary - new} tokens keep their vectors, {new} are put together", flush=True)
     cut_outs = [c for c in read_cut_outs(arguments.cut_outs, arguments.names) if not is_held_out(c.name)]
-    pretrain(encoder, CaptionSource(encoder, cut_outs, seed=1), arguments.out, arguments.steps, device=arguments.device)
+    source = CaptionSource(encoder, cut_outs, seed=1)
+    pretrain(encoder, source, arguments.out, arguments.steps, rate=arguments.rate, device=arguments.device)
 
 
 if __name__ == "__main__":

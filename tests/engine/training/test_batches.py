@@ -133,6 +133,7 @@ def test_words_point_at_the_picture_that_is_shown(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(batches, "REFERENCE_DROPOUT", 0.0)
     monkeypatch.setattr(batches, "CAPTION_DROPOUT", 0.0)
     monkeypatch.setattr(batches, "EDIT_SHARE", 0.0)
+    monkeypatch.setattr(batches, "SAME_SHARE", 0.0)
     counts, places = set(), set()
     for step in range(120):
         plan = source.plan(step, 4, references=1.0)
@@ -158,6 +159,7 @@ def test_an_edit_shows_the_picture_before_first(folder: Path, monkeypatch: pytes
     source = LatentSource(folder, "small", SPELLED, seed=1)
     monkeypatch.setattr(batches, "REFERENCE_DROPOUT", 0.0)
     monkeypatch.setattr(batches, "EDIT_SHARE", 1.0)
+    monkeypatch.setattr(batches, "SAME_SHARE", 0.0)
     for step in range(20):
         plan = source.plan(step, 3, references=1.0)
         for item, row in enumerate(plan.rows):
@@ -174,9 +176,10 @@ def test_a_share_is_unsaid_and_unshown(folder: Path) -> None:
     plans = [source.plan(step, 8, references=1.0) for step in range(250)]
     unsaid = [length == 0 for plan in plans for length in plan.lengths]
     assert 0.07 < np.mean(unsaid) < 0.13
-    assert 0.04 < np.mean([not plan.references for plan in plans]) < 0.17
+    assert 0.04 < np.mean([not plan.references and not plan.same for plan in plans]) < 0.17
+    assert 0.1 < np.mean([plan.same for plan in plans]) < 0.3
     windows = {len(ids) for plan in plans for ids in plan.token_ids}
-    assert windows == {64, 80, 96}
+    assert windows == {48, 64, 96}
 
 
 def test_a_batch_is_its_plan(folder: Path, tokenizer: Tokenizer) -> None:
@@ -197,12 +200,26 @@ def test_a_batch_is_its_plan(folder: Path, tokenizer: Tokenizer) -> None:
     assert source.plan(3, 3, 1.0) != source.plan(4, 3, 1.0)
 
 
+def test_a_picture_asked_for_again_is_its_own_reference(folder: Path) -> None:
+    """Its only reference is its own latents at the first reference's positions; words ask for no change."""
+    source = LatentSource(folder, "small", SPELLED, seed=1)
+    plan = next(p for step in range(200) if (p := source.plan(step, 3, 1.0)).same)
+    batch = source.gather(plan)
+    assert batch.reference_tokens is not None
+    assert batch.reference_ids is not None
+    assert torch.equal(batch.reference_tokens, batch.tokens)
+    assert torch.equal(batch.reference_ids[..., 1:], batch.ids[..., 1:])
+    assert bool((batch.reference_ids[..., 0] == latents.REFERENCE_TIME_START).all())
+    said = [bytes(ids[:length]).decode() for ids, length in zip(plan.token_ids, plan.lengths, strict=True) if length]
+    assert all("image 1" in text.lower() for text in said)
+
+
 def test_stages_show_what_the_engine_would() -> None:
     """No size is above what may be painted, and large references come one at a time."""
     for stage in STAGES.values():
         assert all(max(size) <= 4 * min(size) + 16 for size in stage.sizes)
         assert stage.before_area <= 256 * 256
-    assert all(side // 8 < batches.ALONE_FROM for stage in STAGES.values() for side in stage.reference_sides)
+    assert all(side // 8 < batches.PRODUCTS_BELOW for stage in STAGES.values() for side in stage.reference_sides)
 
 
 def test_the_recipe_knows_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def stages(cache: Path, tokenizer: Tokenizer, flow: Path) -> dict[str, Run]:
 
     def distilled(loss: Loss) -> Run:
         def run(out: Path, stop_after: int | None) -> list[float]:
-            rate = 0.0 if out.stem == "still" else 3e-3
+            rate = 0.0 if out.stem == "still" else 1e-3
             setting = Setting(rate=rate, limits=loop.Limits(stop_after=stop_after))
             return distill((Nano(tokenizer, TINY), Nano(tokenizer, TINY)), flow, cache, out, PLAN, loss, setting)
 
