@@ -168,7 +168,7 @@ def test_doctor_finds_what_is_here() -> None:
         "studio, no weights needed",
     )
     assert found["backend nano"].verdict in ("ok", "note")
-    assert found["checks"].found == "12"
+    assert found["checks"].found == "33"
     assert found["confinement"].found.startswith(("landlock", "unconfined"))
 
 

@@ -58,6 +58,7 @@ def test_a_straight_path_is_walked_exactly() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.img_in = torch.nn.Linear(128, 1)
+            self.config = VARIANTS["nano"].transformer
 
         def forward(self, **arguments: Any) -> Tensor:
             return latents.to_tokens(noise - picture)

@@ -436,7 +436,7 @@ def unpatches_column_first(packed: Tensor) -> Tensor:
     return blocks.reshape(batch, channels // 4, height * 2, width * 2)
 
 
-def references_going_on(sizes: Any) -> Tensor:
+def references_going_on(sizes: Any, within: int | None = None) -> Tensor:
     grids, row = [], 0
     for index, (height, width) in enumerate(sizes):
         ids = latents.image_ids(height, width, 10 + 10 * index)
@@ -452,8 +452,8 @@ def text_on_time_axis(length: int) -> Tensor:
     return ids
 
 
-def columns_first(original: Callable[..., Tensor], height: int, width: int, time: int = 0) -> Tensor:
-    return original(height, width, time)[:, [0, 2, 1, 3]]
+def columns_first(original: Callable[..., Tensor], height: int, width: int, time: int = 0, **rest: Any) -> Tensor:
+    return original(height, width, time, **rest)[:, [0, 2, 1, 3]]
 
 
 def counting_references(original: Callable[[int, int], Any], steps: int, image_tokens: int) -> Any:
