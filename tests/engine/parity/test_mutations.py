@@ -452,8 +452,8 @@ def text_on_time_axis(length: int) -> Tensor:
     return ids
 
 
-def columns_first(original: Callable[..., Tensor], height: int, width: int, time: int = 0, **rest: Any) -> Tensor:
-    return original(height, width, time, **rest)[:, [0, 2, 1, 3]]
+def columns_first(original: Callable[..., Tensor], *sizes: Any, **rest: Any) -> Tensor:
+    return original(*sizes, **rest)[:, [0, 2, 1, 3]]
 
 
 def counting_references(original: Callable[[int, int], Any], steps: int, image_tokens: int) -> Any:
