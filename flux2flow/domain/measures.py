@@ -43,14 +43,20 @@ class Color:
         return text if self.alpha == 255 else f"{text}{self.alpha:02x}"
 
     @property
-    def luminance(self) -> float:
-        """Relative luminance by WCAG 2.2, 0 to 1, alpha ignored."""
+    def linear(self) -> tuple[float, float, float]:
+        """Linear light of the three channels, 0 to 1, alpha ignored."""
 
         def linear(channel: int) -> float:
             value = channel / 255
             return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
 
-        return 0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue)
+        return linear(self.red), linear(self.green), linear(self.blue)
+
+    @property
+    def luminance(self) -> float:
+        """Relative luminance by WCAG 2.2, 0 to 1, alpha ignored."""
+        red, green, blue = self.linear
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
     def contrast(self, other: Color) -> float:
         """WCAG 2.2 contrast ratio, 1 to 21."""

@@ -11,13 +11,15 @@ from PIL import Image
 
 from flux2flow.domain.asset import EncodedFile
 from flux2flow.domain.canvas import Canvas
+from flux2flow.domain.color_vision import DEFICIENCIES
 from flux2flow.domain.files import FileRef
 from flux2flow.domain.finding import Finding
 from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.measures import Box, Color
 from flux2flow.domain.scene import Bar, ChartLayer, FitRule, Type
 from flux2flow.interfaces import CheckSubject
-from flux2flow.validation.checks.colour_blind import DEFICIENCIES, difference, simulate
+from flux2flow.validation.checks import colour_blind
+from flux2flow.validation.checks.colour_blind import difference
 from flux2flow.validation.checks.contrast_apca import lightness_contrast
 
 from .builder import BLACK, SIZE, WHITE, column, font, logo, painted, placed_picture, subject, text
@@ -146,8 +148,8 @@ def test_the_simulation_keeps_greys_and_brings_red_and_green_together() -> None:
     """Rows of Machado's matrices sum to one, so that greys stay; hues fall together."""
     for matrix in DEFICIENCIES.values():
         assert all(sum(row) == pytest.approx(1, abs=1e-5) for row in matrix)
-        assert simulate(Color(120, 120, 120), matrix) == Color(120, 120, 120)
-    seen = [simulate(color, DEFICIENCIES["deuteranopia"]) for color in (RED, GREEN)]
+        assert colour_blind.seen(Color(120, 120, 120), matrix) == Color(120, 120, 120)
+    seen = [colour_blind.seen(color, DEFICIENCIES["deuteranopia"]) for color in (RED, GREEN)]
     assert difference(*seen) < difference(RED, GREEN) / 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
+from flux2flow.domain.color_vision import DEFICIENCIES, Matrix, simulate
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.measures import Color
 from flux2flow.domain.scene import ChartLayer
@@ -13,14 +14,6 @@ from flux2flow.interfaces import CheckSubject
 FLOOR = 10.0
 """CIEDE2000 between two colours of one chart. 1 is just seen side by side; in a chart the colours stand apart and
 small, and at 10 two are told apart without comparing (Stone et al. 2014 ask for more the smaller the mark)."""
-
-# Machado, Oliveira, Fernandes: A Physiologically-based Model for Simulation of Color Vision Deficiency
-# (IEEE TVCG 2009), severity 1.0, on linear RGB.
-DEFICIENCIES: dict[str, tuple[tuple[float, float, float], ...]] = {
-    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
-    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
-    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
-}
 
 
 class _ColourBlind:
@@ -52,12 +45,12 @@ class _ColourBlind:
 def _worst(layer: ChartLayer) -> tuple[float, str, Color, Color] | None:
     """Find the pair that is nearest in any deficiency; None where all pairs stay apart, or there is no pair."""
     pairs = itertools.combinations(dict.fromkeys(_meaningful(layer)), 2)
-    seen = [
-        (difference(simulate(one, matrix), simulate(other, matrix)), name, one, other)
+    distances = [
+        (difference(seen(one, matrix), seen(other, matrix)), name, one, other)
         for one, other in pairs
         for name, matrix in DEFICIENCIES.items()
     ]
-    worst = min(seen, key=lambda entry: entry[0], default=None)
+    worst = min(distances, key=lambda entry: entry[0], default=None)
     return worst if worst is not None and worst[0] < FLOOR else None
 
 
@@ -70,11 +63,9 @@ def _meaningful(layer: ChartLayer) -> list[Color]:
     return [layer.color, layer.accent] if any(accented) and not all(accented) else []
 
 
-def simulate(color: Color, matrix: tuple[tuple[float, float, float], ...]) -> Color:
+def seen(color: Color, matrix: Matrix) -> Color:
     """Show a colour as somebody with a deficiency sees it."""
-    linear = [_linear(channel / 255) for channel in (color.red, color.green, color.blue)]
-    seen = (sum(factor * value for factor, value in zip(row, linear, strict=True)) for row in matrix)
-    return Color(*(round(255 * _encoded(min(max(value, 0.0), 1.0))) for value in seen))
+    return Color(*(round(255 * _encoded(min(max(value, 0.0), 1.0))) for value in simulate(color, matrix)))
 
 
 def difference(one: Color, other: Color) -> float:
@@ -82,10 +73,6 @@ def difference(one: Color, other: Color) -> float:
     from coloraide import Color as Spectral  # here: it costs a tenth of a second, and most pictures hold no chart
 
     return float(Spectral(one.hex).delta_e(Spectral(other.hex), method="2000"))
-
-
-def _linear(value: float) -> float:
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
 
 def _encoded(value: float) -> float:
