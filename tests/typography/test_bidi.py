@@ -1,9 +1,9 @@
-"""Bidi: the cases a banner meets, and Unicode's own conformance data where the machine has it."""
+"""Bidi: the cases a banner meets, and its tables against Unicode's where the machine has them (`conformance/`: its tests)."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,6 @@ import pytest
 from flux2flow.typography import bidi
 
 UNICODE = Path("/usr/share/unicode")
-SAMPLE, WHOLE = 61, 1
-"""`make test` reads every 61st case of BidiTest.txt and every seventh of the smaller file; the long suite reads all."""
 
 
 def needs(name: str) -> Path:
@@ -28,101 +26,6 @@ def lines_of(path: Path) -> Iterator[str]:
             content = line.split("#")[0].strip()
             if content:
                 yield content
-
-
-def with_l1(classes: Sequence[str], levels: Sequence[int], base: int) -> list[int]:
-    """Rule L1 on bare classes, written independently of `line_levels`."""
-    result = list(levels)
-    for index, kind in enumerate(classes):
-        tail = list(classes[index:])
-        ends = next((place for place, other in enumerate(tail) if other in ("B", "S")), len(tail))
-        skipped = {"WS", "FSI", "LRI", "RLI", "PDI", "RLE", "LRE", "RLO", "LRO", "PDF", "BN"}
-        if kind in ("B", "S") or set(tail[:ends]) <= skipped:
-            result[index] = base
-    return result
-
-
-def check(expected: Sequence[str], levels: Sequence[int], order: Sequence[int]) -> bool:
-    """Whether levels and order are as the data says; `x` marks a removed character."""
-    kept = [index for index, level in enumerate(expected) if level != "x"]
-    same = all(int(expected[index]) == levels[index] for index in kept)
-    return same and [kept[place] for place in bidi.visual_order([levels[index] for index in kept])] == list(order)
-
-
-def class_cases(path: Path, stride: int) -> Iterator[tuple[list[str], int, list[str], list[int]]]:
-    levels: list[str] = []
-    order: list[int] = []
-    number = 0
-    for line in lines_of(path):
-        if line.startswith("@Levels:"):
-            levels = line.split(":")[1].split()
-        elif line.startswith("@Reorder:"):
-            order = [int(place) for place in line.split(":")[1].split()]
-        else:
-            names, bits = line.split(";")
-            for bit, base in ((1, -1), (2, 0), (4, 1)):
-                if int(bits) & bit:
-                    number += 1
-                    if number % stride == 0:
-                        yield names.split(), base, levels, order
-
-
-def failures_in_bidi_test(stride: int) -> tuple[int, list[str]]:
-    failed, count = [], 0
-    for classes, base, expected, order in class_cases(needs("BidiTest.txt"), stride):
-        count += 1
-        used = base if base >= 0 else bidi.paragraph_level(classes) or 0
-        levels = with_l1(classes, bidi.resolve(classes, used), used)
-        if not check(expected, levels, order):
-            failed.append(f"{classes} base {used}: {levels}, not {expected}")
-    return count, failed
-
-
-def failures_in_character_test(stride: int) -> tuple[int, list[str]]:
-    failed, count = [], 0
-    for number, line in enumerate(lines_of(needs("BidiCharacterTest.txt"))):
-        if number % stride:
-            continue
-        codes, direction, paragraph, expected, order = line.split(";")
-        text = "".join(chr(int(code, 16)) for code in codes.split())
-        base = {"0": 0, "1": 1}.get(direction)
-        if base is None:
-            base = bidi.paragraph_level([bidi.bidi_class(character) for character in text]) or 0
-        levels = bidi.line_levels(text, bidi.levels(text, base), 0, len(text), base)
-        count += 1
-        if base != int(paragraph) or not check(expected.split(), levels, [int(place) for place in order.split()]):
-            failed.append(line)
-    return count, failed
-
-
-def test_bidi_test_sample() -> None:
-    """Unicode's class-by-class cases hold without exception."""
-    count, failed = failures_in_bidi_test(SAMPLE)
-    assert count > 12_000
-    assert failed == []
-
-
-def test_bidi_character_test_sample() -> None:
-    """Unicode's character cases, brackets included, hold without exception."""
-    count, failed = failures_in_character_test(7)
-    assert count > 13_000
-    assert failed == []
-
-
-@pytest.mark.long
-def test_bidi_conformance_whole() -> None:
-    """All 770,241 and 91,707 of them."""
-    count, failed = failures_in_bidi_test(WHOLE)
-    assert (count, failed) == (770_241, [])
-    count, failed = failures_in_character_test(WHOLE)
-    assert (count, failed) == (91_707, [])
-
-
-@pytest.mark.parametrize("rule", ["_brackets", "_weak", "_neutral"])
-def test_the_conformance_check_can_fail(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: without one group of rules the same data finds fault."""
-    monkeypatch.setattr(bidi, rule, lambda *arguments: None)
-    assert failures_in_character_test(41)[1]
 
 
 def test_bracket_pairs_are_unicodes() -> None:
