@@ -1,4 +1,4 @@
-"""Bidi: the cases a banner meets, and its tables against Unicode's where the machine has them (`conformance/`: its tests)."""
+"""Bidi: the cases a banner meets, and its tables beside Unicode's where the machine has them."""
 
 from __future__ import annotations
 
