@@ -41,7 +41,7 @@ HYPHENATED = 0.1
 """The penalty of a break that shows a hyphen."""
 
 _CHINESE_PARTICLES = frozenset("的地得了着過过吗嗎呢吧啊呀")
-_KOREAN_OPENING, _KOREAN_CLOSING = frozenset("([{‘“「『《〈"), frozenset(")]}’”」』》〉%")
+_KOREAN_CLOSING = frozenset(")]}’”」』》〉%")
 _WIDOWS = {"character": 0.5, "price": 0.2, "syllable": 0.3, "word": 0.15}
 _SHORT_PART, _SHORT_PART_AFTER = re.compile(r"(?<!\w)\w{1,3}[-‐]$"), re.compile(r"\w{1,3}(?!\w)")
 _SHORT_WORD = 5  # letters: fewer are a widow alone on a last line
@@ -142,21 +142,21 @@ def _kinsoku(text: str, index: int, korean: bool) -> str:
         return "kinsoku-start"
     if before in OPENING or text[index - 1] in NOT_AT_END:
         return "kinsoku-end"
-    if before in INSEPARABLE and after == before:
-        return "inseparable"
+    if after == before in INSEPARABLE or (after == text[index - 1] and unicodedata.category(after) in ("Sm", "Sc")):
+        return "inseparable"  # …… and A+++
     return "hangul-word" if _inside_korean_word(text[index - 1], after, korean) else ""
 
 
 def _inside_korean_word(before: str, after: str, korean: bool) -> bool:
     """Say whether a place is inside a word of Korean, which only spaces part (KLREQ); 25,800원, English가, (A)에서.
 
-    Hanja and brackets belong to the word only where the language says that the text is Korean.
+    Hanja, and the particle after a closing bracket, belong to the word only where the language says that the text is
+    Korean. Before an opening bracket a line may begin, as in CSS (`word-break: keep-all`).
     """
     kinds = _kind(before), _kind(after)
     letters = ("hangul", "latin", "digit", "kanji") if korean else ("hangul", "latin", "digit")
     if korean:
-        inner = kinds[0] in letters or before in _KOREAN_CLOSING, kinds[1] in letters or after in _KOREAN_OPENING
-        return all(inner) and (kinds[0] in letters or kinds[1] in letters)
+        return kinds[1] in letters and (kinds[0] in letters or before in _KOREAN_CLOSING)
     return "hangul" in kinds and kinds[0] in letters and kinds[1] in letters
 
 

@@ -70,8 +70,6 @@ def _of_our_break(text: str, deviation: Deviation) -> str:
     before, after = text[at - 1], text[at : at + 1]
     if before == "/":
         return "slash"
-    if before == after and not before.isalnum():
-        return "equal-marks"
     names = [unicodedata.name(character or " ", "") for character in (before, after)]
     hangul = any(name.startswith("HANGUL") for name in names) and before.isalnum()
     hanja = all(name.startswith("CJK") for name in names) and re.search("[가-힣]", text)
@@ -96,9 +94,8 @@ def _of_their_break(text: str, deviation: Deviation) -> str:
         return _of_widths(deviation)
     if before == " " and after in "–—":
         return "dash-starts-no-line"
-    hangul_beside = "HANGUL" in unicodedata.name(before, "") + unicodedata.name(after or " ", "")
-    if hangul_beside and "P" in unicodedata.category(before)[0] + unicodedata.category(after or " ")[0]:
-        return "korean-brackets"
+    if "HANGUL" in unicodedata.name(after or " ", "") and unicodedata.category(before) in ("Pe", "Pf"):
+        return "korean-particles"
     if before == "-" and after.isdigit():
         return "number-hyphen"
     if before == "-" and "HEBREW" in unicodedata.name(text[at - 2], ""):

@@ -134,9 +134,23 @@ def test_korean_breaks_between_words_only() -> None:
     """Hangul words stay whole; spaces part them."""
     assert segments("조용한 빛을 당신에게", "ko") == ["조용한 ", "빛을 ", "당신에게"]
     assert segments("12월 31일까지 English가 (Android)에서 50%할인 漢字와 빛(光)을 25,800원", "ko") == [
-        "12월 31일까지 ", "English가 ", "(Android)에서 ", "50%할인 ", "漢字와 ", "빛(光)을 ", "25,800원",
+        "12월 31일까지 ", "English가 ", "(Android)에서 ", "50%할인 ", "漢字와 ", "빛", "(光)을 ", "25,800원",
     ]  # fmt: skip
     assert segments("漢字", "ja") == ["漢", "字"]  # control: another language's ideographs part
+
+
+def test_korean_lines_may_begin_with_a_bracket() -> None:
+    """Before an opening bracket a word parts, as by `keep-all`; what follows a closing one, a particle, it keeps."""
+    assert segments("25,800원(정가 아님)으로 『빛』과", "ko") == ["25,800원", "(정가 ", "아님)으로 ", "『빛』과"]
+    assert segments("25,800원정가 Android(앱)", "ko") == ["25,800원정가 ", "Android(앱)"]  # control: UAX #14's LB30
+
+
+def test_equal_signs_in_a_row_stay_together() -> None:
+    """A+++ is one word; two different signs part, and so do two equal emoji."""
+    assert segments("κλάση A+++ σύμφωνα", "el") == ["κλάση ", "A+++ ", "σύμφωνα"]
+    assert "A+++" in segments("A+++", "ja")
+    assert segments("A+±", "en") == ["A+", "±"]  # control
+    assert segments("🎉🎉", "en") == ["🎉", "🎉"]  # control
 
 
 def test_mandatory_breaks() -> None:
