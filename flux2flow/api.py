@@ -32,6 +32,7 @@ from flux2flow.store import Journal, Lease, Store
 
 if TYPE_CHECKING:
     from flux2flow.execution.audit import Audit, Standard
+    from flux2flow.execution.specimen import SpecimenPage
     from flux2flow.generation.flux2.upsampling import Upsampler
 
 __all__ = [
@@ -48,8 +49,10 @@ __all__ = [
     "plan",
     "prompt_file",
     "run",
+    "specimen",
     "upsample",
     "validate",
+    "write_specimen",
 ]
 
 
@@ -291,6 +294,35 @@ def annotated(audit: Audit) -> bytes:
     from flux2flow.execution.audit import annotated as drawn
 
     return drawn(audit)
+
+
+def specimen(kit: str, *, beside: Path | str | None = None) -> tuple[SpecimenPage, ...]:
+    """Draw a kit (name or folder): one page of its identity, and one for each script that its fonts can write.
+
+    A name is looked up in the project of the folder `beside` (default: here), then in the library. Raises SpecError
+    for an unknown or broken kit.
+    """
+    from flux2flow.execution import specimen as drawing
+    from flux2flow.loading import kit_alone
+
+    found = kit_alone.load_kit(kit, Project.of(Path(beside or Path.cwd()) / "specimen.png"))
+    return drawing.specimen(found.kit, found.fonts, found.pictures, found.project)
+
+
+def write_specimen(kit: str, folder: Path | str, *, beside: Path | str | None = None) -> tuple[Path, ...]:
+    """Draw a kit as `specimen` does, into a folder, and return the files; raises StoreError where one can't be written.
+    """
+    pages = specimen(kit, beside=beside)
+    name, written = Path(kit).resolve().name, []
+    for page in pages:
+        path = Path(folder) / f"{name}-{page.name}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(page.data)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+        written.append(path)
+    return tuple(written)
 
 
 def _standard_of_campaign(file: Path, campaign: Path, format: str | None, *, plugins: bool) -> Standard:

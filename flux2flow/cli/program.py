@@ -11,7 +11,7 @@ import click
 import flux2flow
 from flux2flow.cli import verbs
 
-ORDER = ("init", "plan", "render", "validate", "check", "upsample", "models", "formats", "schema", "doctor")
+ORDER = ("init", "plan", "render", "validate", "check", "kit", "upsample", "models", "formats", "schema", "doctor")
 """How the help lists them: as a day goes. Verbs it does not name follow by the alphabet."""
 
 

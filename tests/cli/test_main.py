@@ -126,7 +126,7 @@ def test_a_wrong_command_line_says_what_was_meant(
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     shown = capsys.readouterr().out
-    verbs = ["init", "plan", "render", "validate", "check", "upsample", "models", "formats", "schema", "doctor"]
+    verbs = ["init", "plan", "render", "validate", "check", "kit", "upsample", "models", "formats", "schema", "doctor"]
     assert [line.split()[0] for line in shown.partition("Commands:\n")[2].split("\n\n")[0].splitlines()] == verbs
 
 

@@ -1,0 +1,148 @@
+"""A page of a specimen for one script: every style that can write it, on a ground that it can be read on.
+
+A large line, a waterfall of sizes, running text at its own leading, and figures; what the style is stands beside it.
+"""
+
+from __future__ import annotations
+
+from flux2flow.domain.layout import Layout
+from flux2flow.domain.measures import Box, Color
+from flux2flow.domain.scene import TextSpan, Type
+from flux2flow.execution.specimen.samples import Sample
+from flux2flow.execution.specimen.sheet import (
+    CAPTION_STEP,
+    CONTENT,
+    GUTTER,
+    MARGIN,
+    RAIL,
+    RIGHT,
+    WIDTH,
+    Book,
+    Sheet,
+)
+
+WATERFALL = (72.0, 48.0, 32.0, 24.0, 16.0, 12.0)
+_BAND = 72.0
+_MEASURE = RIGHT - CONTENT
+_COLUMNS = ((24.0, 640.0), (16.0, _MEASURE - 640.0 - 2 * GUTTER))
+"""Size and width of the two settings of running text."""
+
+
+def script_page(book: Book, sample: Sample) -> Layout | None:
+    """Lay out a script's page; None where no style of the kit can write it."""
+    types = {name: book.types(sample.locale).of(name) for name in book.kit.styles}
+    shown = {name: type for name, type in types.items() if book.shows(sample, type)}
+    if not shown:
+        return None
+    sheet = Sheet(book, sample, sample.script)
+    sheet.caption("name", book.kit.name, MARGIN, RAIL, book.ink, size=20.0, strong=True)
+    sheet.caption("script", sample.title, CONTENT, _MEASURE, book.ink, size=20.0, strong=True)
+    sheet.y += 64
+    last = book.paper
+    for name, type in shown.items():
+        last = _style(sheet, name, type, last)
+    return sheet.finished()
+
+
+def _style(sheet: Sheet, name: str, type: Type, above: Color) -> Color:
+    """Show one style in a band of its own; returns the band's ground."""
+    book = sheet.book
+    accent = book.types(sheet.sample.locale).accent(name, type)
+    ground = book.ground(type.color, *((accent.color,) if accent else ()))
+    captions, start, under = book.on(ground), sheet.y, len(sheet.placed)
+    if ground == above:
+        sheet.rule(f"style/{name}/rule", start, captions)
+    sheet.y += _BAND
+    _facts(sheet, name, type, accent, ground, captions)
+    _headline(sheet, name, type)
+    _waterfall(sheet, name, type, captions)
+    _running_text(sheet, name, type, accent, captions)
+    _figures(sheet, name, type, captions)
+    sheet.y += _BAND
+    if ground != book.paper:
+        sheet.fill(f"style/{name}/ground", Box(0, round(start), WIDTH, round(sheet.y) - round(start)), ground, at=under)
+    return ground
+
+
+def _facts(sheet: Sheet, name: str, type: Type, accent: Type | None, ground: Color, color: Color) -> None:
+    book, style = sheet.book, sheet.book.kit.styles[name]
+    sheet.caption(f"style/{name}", name, MARGIN, RAIL, color, size=24.0, strong=True)
+    lines = [
+        type.families[0],
+        f"weight {type.weight}" + (", capitals" if type.upper and sheet.sample.locale not in ("ar", "ja") else ""),
+        f"tracking {type.tracking:g} em".replace("-", "−"),
+        f"leading {type.leading:g}",
+        f"{style.color}, {type.color.contrast(ground):.1f} : 1",
+    ]
+    if type.features:
+        lines.append(", ".join(feature for feature, _ in type.features))
+    if accent is not None:
+        token = next((token for token, known in book.colors.items() if known == accent.color), accent.color.hex)
+        lines.append(f"accent {token}, weight {accent.weight}")
+    for number, line in enumerate(lines):
+        top = sheet.y + 40 + number * CAPTION_STEP
+        sheet.caption(f"style/{name}/fact/{number}", line, MARGIN, RAIL, color, top=top)
+    sheet.facts_end = sheet.y + 40 + len(lines) * CAPTION_STEP
+
+
+def _headline(sheet: Sheet, name: str, type: Type) -> None:
+    text = _longest(sheet, sheet.sample.headlines, type, 112.0, 84.0)
+    fitted = sheet.fitted(text, type, _MEASURE, 112.0, least=40.0)
+    line = sheet.place(f"style/{name}/headline", fitted, type, CONTENT, _MEASURE)
+    sheet.y = max(line.ink.bottom, sheet.facts_end) + 56
+
+
+def _waterfall(sheet: Sheet, name: str, type: Type, color: Color) -> None:
+    for size in WATERFALL:
+        text = _longest(sheet, sheet.sample.lines, type, size)
+        fitted = sheet.fitted(text, type, _MEASURE, size)
+        rise, fall = fitted.paragraph.zone[0] * size, max(type.leading - 0.75, 0.35) * size
+        baseline = sheet.y + rise
+        sheet.place(f"style/{name}/waterfall/{size:g}", fitted, type, CONTENT, _MEASURE, baseline=baseline)
+        sheet.caption(f"style/{name}/size/{size:g}", f"{size:g} px", MARGIN, RAIL, color, baseline=baseline)
+        sheet.y = baseline + fall + 14
+    sheet.y += 42
+
+
+def _running_text(sheet: Sheet, name: str, type: Type, accent: Type | None, color: Color) -> None:
+    text, spans = _accented(sheet.sample.text, accent)
+    rtl = sheet.sample.direction == "rtl"
+    left, right = CONTENT, CONTENT
+    if rtl:  # the first column stands where reading begins
+        left, right = RIGHT - _COLUMNS[0][1], CONTENT
+    else:
+        right = CONTENT + _COLUMNS[0][1] + 2 * GUTTER
+    bottom, baseline = sheet.y, 0.0
+    for number, ((size, width), x) in enumerate(zip(_COLUMNS, (left, right), strict=True)):
+        fitted = sheet.fitted(text, type, width, size, lines=60, spans=spans)
+        baseline = baseline or sheet.y + fitted.paragraph.zone[0] * size
+        placed = sheet.place(f"style/{name}/text/{number}", fitted, type, x, width, baseline=baseline)
+        bottom = max(bottom, placed.ink.bottom)
+    sizes = " and ".join(f"{size:g}" for size, _ in _COLUMNS)
+    sheet.caption(f"style/{name}/text/caption", f"{sizes} px, leading {type.leading:g}", MARGIN, RAIL, color,
+                  baseline=baseline)  # fmt: skip
+    sheet.y = bottom + 56
+
+
+def _figures(sheet: Sheet, name: str, type: Type, color: Color) -> None:
+    text = sheet.book.drawn(sheet.sample.figures, type)
+    if not text:
+        return
+    fitted = sheet.fitted(text.replace("  ", "\u2003"), type, _MEASURE, 40.0, least=20.0)
+    placed = sheet.place(f"style/{name}/figures", fitted, type, CONTENT, _MEASURE)
+    baseline = sheet.y + fitted.paragraph.zone[0] * fitted.size
+    sheet.caption(f"style/{name}/figures/caption", "figures", MARGIN, RAIL, color, baseline=baseline)
+    sheet.y = placed.ink.bottom
+
+
+def _longest(sheet: Sheet, texts: tuple[str, ...], type: Type, size: float, least: float = 0.0) -> str:
+    """Choose the longest wording that stands in one line at a size."""
+    fits = (text for text in texts if not sheet.fitted(text, type, _MEASURE, size, least=least).report.overflow)
+    return next(fits, texts[-1])
+
+
+def _accented(text: str, accent: Type | None) -> tuple[str, tuple[TextSpan, ...]]:
+    """Take the stars out of a sample; what stood between them is set in the accent, where there is one."""
+    before, words, after = text.split("*")
+    span = TextSpan(len(before), len(before) + len(words), accent) if accent is not None else None
+    return before + words + after, (span,) if span else ()

@@ -1,0 +1,215 @@
+"""Words, colours and pictures on a grid → the layers of one page, in the kit's own type.
+
+Places by baselines and letter heights, as a foundry does; sets with the product's typesetter. Knows no sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flux2flow.domain.brand_kit import BrandKit
+from flux2flow.domain.campaign import FontFile
+from flux2flow.domain.files import PictureFile
+from flux2flow.domain.layout import Layout, Placed, PlacedLogo, PlacedPicture, PlacedShape, PlacedText
+from flux2flow.domain.measures import Box, Color, PixelSize
+from flux2flow.domain.scene import Align, FitRule, Gradient, TextSpan, Type
+from flux2flow.execution.specimen.samples import Sample
+from flux2flow.interfaces import FileSource
+from flux2flow.planning.problems import Place
+from flux2flow.planning.types import Types
+from flux2flow.typography.fitting import Fitted, Frame
+from flux2flow.typography.fonts import stack
+from flux2flow.typography.set_text import Typesetter
+
+WIDTH = 1600
+MARGIN = 96.0
+GUTTER = 32.0
+RAIL = 248.0
+"""The width of the column at the left that captions stand in."""
+CONTENT = MARGIN + RAIL + GUTTER
+RIGHT = WIDTH - MARGIN
+CAPTION = 15.0
+CAPTION_STEP = 22.0
+_ENDLESS = 10_000.0
+_READABLE = 4.5
+
+
+@dataclass(frozen=True)
+class Book:
+    """What all pages of one specimen share: the kit with its files, its colours, and the face of the captions."""
+
+    kit: BrandKit
+    fonts: Sequence[FontFile]
+    pictures: Mapping[str, PictureFile]
+    files: FileSource
+
+    def color(self, token: str, _place: Place | None = None) -> Color:
+        """Give a token's colour."""
+        return Color.from_hex(self.kit.color(token).value)
+
+    @property
+    def colors(self) -> dict[str, Color]:
+        """Every colour by its token, in the kit's order."""
+        return {token: self.color(token) for token in self.kit.colors}
+
+    @property
+    def ink(self) -> Color:
+        """The colour called ink, else the darkest."""
+        return self._named("ink") or min(self._opaque(), key=lambda color: color.luminance)
+
+    @property
+    def paper(self) -> Color:
+        """The colour called paper, else the lightest."""
+        return self._named("paper") or max(self._opaque(), key=lambda color: color.luminance)
+
+    @property
+    def dark(self) -> Color:
+        """The ground for what is made for dark grounds: the brand's own background where it is dark, else ink."""
+        background = self._named("background")
+        return background if background and background.contrast(self.paper) >= 2 * _READABLE else self.ink
+
+    def ground(self, *letters: Color) -> Color:
+        """Choose what letters stand on: paper where they can all be read on it, else the ground that is best."""
+        grounds = (self.paper, self.dark, self.ink)
+
+        def least(ground: Color) -> float:
+            return min(color.contrast(ground) for color in letters)
+
+        return next((ground for ground in grounds if least(ground) >= _READABLE), max(grounds, key=least))
+
+    def on(self, ground: Color) -> Color:
+        """Choose ink or paper for captions on a ground."""
+        return max((self.ink, self.paper), key=ground.contrast)
+
+    def types(self, locale: str) -> Types:
+        """Resolve the kit's styles for a language."""
+        return Types(self.kit, locale, self.color)
+
+    def caption(self, color: Color, *, strong: bool = False) -> Type:
+        """Give the type of captions: the style called body, else the plainest, without its effects."""
+        styles = self.kit.styles
+        plain = min(styles, key=lambda name: (styles[name].case == "upper", abs(styles[name].weight - 400), name))
+        found = self.types("en").of("body" if "body" in styles else plain, color)
+        others = (font.family for font in self.fonts)
+        families = tuple(dict.fromkeys((*found.families, *others)))
+        weight = 640 if strong else found.weight
+        return replace(
+            found, families=families, weight=weight, tracking=0.0, upper=False, small_caps="none", decoration=None,
+            features=(("lnum", 1), ("tnum", 1)),
+        )  # fmt: skip
+
+    def shows(self, sample: Sample, type: Type) -> bool:
+        """Say whether a style's families hold every character of a sample."""
+        faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
+        if sample.with_latin:  # a Japanese font's Greek is no Greek of the brand
+            faces = tuple(face for face in faces if face.draws("a"))[:1]
+        probe = sample.probe.upper() if type.upper and sample.locale != "ar" else sample.probe
+        return all(any(face.draws(character) for face in faces) for character in set(probe))
+
+    def drawn(self, text: str, type: Type) -> str:
+        """Leave out the words of a text that the style's families cannot draw."""
+        faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
+        words = [word for word in text.split("  ") if all(any(f.draws(c) for f in faces) for c in word)]
+        return "  ".join(words)
+
+    def _named(self, token: str) -> Color | None:
+        return self.color(token) if token in self.kit.colors and self.color(token).alpha == 255 else None
+
+    def _opaque(self) -> list[Color]:
+        return [color for color in self.colors.values() if color.alpha == 255] or [Color(0, 0, 0), Color(255, 255, 255)]
+
+
+@dataclass
+class Sheet:
+    """One page being laid out from the top down; `y` is where the next thing begins."""
+
+    book: Book
+    sample: Sample
+    name: str
+    y: float = MARGIN
+    facts_end: float = 0.0
+    """Where the captions beside the current style end."""
+    placed: list[Placed] = field(default_factory=list)
+    _setters: dict[bool, Typesetter] = field(default_factory=dict)
+
+    def typesetter(self, foreign: bool) -> Typesetter:
+        """Give the typesetter of captions, or (`foreign`) of the page's own script."""
+        if foreign not in self._setters:
+            language, direction = (self.sample.locale, self.sample.direction) if foreign else ("en", "ltr")
+            names = self.book.kit.words.names
+            self._setters[foreign] = Typesetter(self.book.fonts, self.book.files, language, direction, names)
+        return self._setters[foreign]
+
+    def fitted(
+        self, text: str, type: Type, width: float, size: float, *, lines: int = 1, least: float = 0.0,
+        spans: Sequence[TextSpan] = (), foreign: bool = True,
+    ) -> Fitted:  # fmt: skip
+        """Set words without placing them, at one size, or down to `least`."""
+        setter = self.typesetter(foreign)
+        rule = FitRule(lines, least or size, size)
+        return setter.fit(setter.worded(text, type, spans), type, Frame(width, _ENDLESS, "top"), rule)
+
+    def place(
+        self, id: str, fitted: Fitted, type: Type, x: float, width: float, *, top: float | None = None,
+        baseline: float | None = None, align: Align = "start", foreign: bool = True,
+    ) -> PlacedText:  # fmt: skip
+        """Place set words on a baseline, or with the tops of their capitals at `top`."""
+        if baseline is None:
+            baseline = (self.y if top is None else top) + fitted.paragraph.zone[0] * fitted.size
+        box = Box(x, baseline - fitted.size, width, (len(fitted.lines) * fitted.leading + 1) * fitted.size)
+        setter = self.typesetter(foreign)
+        text = setter.place(id, fitted, type, box, align, "top", baseline=baseline)
+        self.placed.append(text)
+        return text
+
+    def caption(
+        self, id: str, text: str, x: float, width: float, color: Color, *, top: float | None = None,
+        baseline: float | None = None, size: float = CAPTION, strong: bool = False, align: Align = "start",
+        lines: int = 1,
+    ) -> PlacedText:  # fmt: skip
+        """Set a caption; it grows smaller before it breaks."""
+        type = self.book.caption(color, strong=strong)
+        fitted = self.fitted(text, type, width, size, least=min(size, 9.0), lines=lines, foreign=False)
+        return self.place(id, fitted, type, x, width, top=top, baseline=baseline, align=align, foreign=False)
+
+    def fill(self, id: str, box: Box, color: Color, *, at: int | None = None) -> None:
+        """Lay a rectangle of a colour; `at` puts it under what was placed since then."""
+        shape = PlacedShape(id, "rectangle", box, Gradient(color, color))
+        self.placed.insert(len(self.placed) if at is None else at, shape)
+
+    def rule(self, id: str, y: float, color: Color, *, x: float = MARGIN, right: float = RIGHT) -> None:
+        """Draw a hairline."""
+        self.fill(id, Box(x, round(y), right - x, 1), color.with_alpha(0.28))
+
+    def frame(self, id: str, box: Box, color: Color) -> None:
+        """Draw a hairline around a box."""
+        edges = (
+            Box(box.x, box.y, box.width, 1), Box(box.x, box.bottom - 1, box.width, 1),
+            Box(box.x, box.y + 1, 1, box.height - 2), Box(box.right - 1, box.y + 1, 1, box.height - 2),
+        )  # fmt: skip
+        for number, edge in enumerate(edges):
+            self.fill(f"{id}/{number}", edge, color.with_alpha(0.28))
+
+    def picture(self, id: str, picture: PictureFile, room: Box, color: Color | None = None) -> None:
+        """Fit a picture into the middle of a box."""
+        box = _fitted(picture, room)
+        self.placed.append(PlacedPicture(id, picture, box, box, color=color))
+
+    def logo(self, id: str, name: str, picture: PictureFile, room: Box) -> None:
+        """Fit a logo into the middle of a box."""
+        box, rules = _fitted(picture, room), self.book.kit.logos[name]
+        clear = box.grown(rules.clear_space * box.height)
+        self.placed.append(PlacedLogo(id, name, picture, box, clear, rules.min_width))
+
+    def finished(self) -> Layout:
+        """Close the page: its height is what was used, on paper."""
+        size = PixelSize(WIDTH, round(self.y))
+        self.fill("paper", Box(0, 0, WIDTH, size.height), self.book.paper, at=0)
+        return Layout(f"{self.book.kit.brand_kit}/{self.name}", size, "ltr", tuple(self.placed))
+
+
+def _fitted(picture: PictureFile, room: Box) -> Box:
+    scale = min(room.width / picture.width, room.height / picture.height)
+    width, height = picture.width * scale, picture.height * scale
+    return Box(room.x + (room.width - width) / 2, room.y + (room.height - height) / 2, width, height)
