@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.layout import GlyphRun, Layout, PlacedText
 from flux2flow.domain.measures import Box, Color
+from flux2flow.domain.scene import Stroke
 
 RING = 3
 """Pixels around a glyph's ink that are its ground; the first is left out, because antialiasing reaches it."""
@@ -42,7 +43,10 @@ class GlyphContrast:
 
 @dataclass(frozen=True, slots=True)
 class GlyphGround:
-    """One glyph and what lies around it: `ring` is (pixels, 3) bytes, `inside` the (pixels, 3) of its ink's box."""
+    """One glyph and what lies around it: `ring` is (pixels, 3) bytes, `inside` the (pixels, 3) of its ink's box.
+
+    The box with its stroke: a `stroke` belongs to the letter, not to its ground (WCAG 2.2, contrast ratio, note 5).
+    """
 
     character: str
     box: Box
@@ -51,6 +55,7 @@ class GlyphGround:
     weight: int
     ring: NDArray[Any]
     inside: NDArray[Any]
+    stroke: Stroke | None = None
 
     @property
     def large(self) -> bool:
@@ -72,12 +77,18 @@ class GlyphGround:
         own = self.color if color is None else color
         return np.asarray(self.median + (np.array([own.red, own.green, own.blue]) - self.median) * (own.alpha / 255))
 
+    def fills(self, color: Color | None = None) -> list[NDArray[Any]]:
+        """Give the colours that show its shape: its own, or another, and its stroke's."""
+        return [self.fill(color)] if self.stroke is None else [self.fill(color), self.fill(self.stroke.color)]
+
     def ratio(self, color: Color | None = None, ring: NDArray[Any] | None = None) -> float:
-        """Give its contrast with the worst tenth of its ring; in another colour, or on another ring, where given."""
+        """Give its contrast with the worst tenth of its ring; in another colour, or on another ring, where given.
+
+        Of a letter with a stroke the better of the two counts: either shows its shape.
+        """
         light = luminance(self.ring if ring is None else ring)
-        own = Color(*(round(float(channel)) for channel in self.fill(color))).luminance
-        ratios = (np.maximum(light, own) + 0.05) / (np.minimum(light, own) + 0.05)
-        return float(np.quantile(ratios, WORST, method="lower"))
+        fills = self.fills(color)
+        return max(_worst(light, Color(*(round(float(channel)) for channel in fill)).luminance) for fill in fills)
 
 
 def measure(layout: Layout, decoded: Canvas) -> Iterator[tuple[PlacedText, list[GlyphContrast]]]:
@@ -101,11 +112,13 @@ def pixels_of(decoded: Canvas) -> NDArray[Any]:
 
 
 def ink_mask(layout: Layout, decoded: Canvas) -> NDArray[Any]:
-    """Mark every pixel that a glyph's box, grown by antialiasing, takes: (height, width) of truth."""
+    """Mark every pixel that a glyph with its stroke, or an underline, grown by antialiasing, takes: (height, width)."""
     ink = np.zeros((decoded.size.height, decoded.size.width), dtype=bool)
     for text in layout.texts():
-        for _, _, box in _glyphs(text):
-            ink[window(box, 1, ink)] = True
+        for run, _, box in _glyphs(text):
+            ink[window(box, 1 + _border(run), ink)] = True
+        for mark in (mark for line in text.lines for mark in line.underlines):
+            ink[window(mark.box, 1, ink)] = True
     return ink
 
 
@@ -116,21 +129,46 @@ def decisive(values: Sequence[float]) -> float:
 
 
 def _contrast(glyph: GlyphGround) -> GlyphContrast:
-    fill = glyph.fill()
     inside = glyph.inside.astype(np.int32)
-    inked = bool((np.abs(inside - fill).sum(axis=1) < np.abs(inside - glyph.median).sum(axis=1)).any())
+    ground = np.abs(inside - glyph.median).sum(axis=1)
+    inked = any(bool((np.abs(inside - fill).sum(axis=1) < ground).any()) for fill in glyph.fills())
     return GlyphContrast(glyph.character, glyph.box, glyph.ratio(), glyph.needed, inked)
 
 
 def glyph_grounds(text: PlacedText, pixels: NDArray[Any], ink: NDArray[Any]) -> Iterator[GlyphGround]:
     """Cut out a text's glyphs; one whose ring is wholly other ink, or off the canvas, has no ground of its own."""
+    highlighted = any(line.highlights for line in text.lines)
     for run, character, box in _glyphs(text):
-        around = window(box, RING, ink)
-        ring = pixels[around][~ink[around]]
+        around = window(box, RING + _border(run), ink)
+        free = ~ink[around]
+        behind = free & _behind(text, box, ink)[around] if highlighted else free
+        ring = pixels[around][behind if behind.any() else free]
         if not len(ring) or "emoji" in run.font.font.family.lower():
             continue
-        inside = pixels[window(box, 0, ink)].reshape(-1, 3)
-        yield GlyphGround(character, box, run.color, run.size, text.weight, ring, inside)
+        inside = pixels[window(box, _border(run), ink)].reshape(-1, 3)
+        yield GlyphGround(character, box, run.color, run.size, text.weight, ring, inside, run.stroke)
+
+
+def _behind(text: PlacedText, ink: Box, free: NDArray[Any]) -> NDArray[Any]:
+    """Mark what may be a glyph's ground by highlights: its own alone, or all but its neighbours'."""
+    marks = [mark.box for line in text.lines for mark in line.highlights]
+    own = next((box for box in marks if box.contains(ink, 0.5)), None)
+    allowed = np.full(free.shape, own is None)
+    if own is not None:
+        allowed[window(own, -1, free)] = True  # without its antialiased edge
+    else:
+        for box in marks:
+            allowed[window(box, 1, free)] = False
+    return allowed
+
+
+def _border(run: GlyphRun) -> int:
+    return 0 if run.stroke is None else math.ceil(run.stroke.width)
+
+
+def _worst(light: NDArray[Any], own: float) -> float:
+    ratios = (np.maximum(light, own) + 0.05) / (np.minimum(light, own) + 0.05)
+    return float(np.quantile(ratios, WORST, method="lower"))
 
 
 def luminance(colors: NDArray[Any]) -> NDArray[Any]:

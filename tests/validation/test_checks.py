@@ -9,8 +9,9 @@ import pytest
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import SafeArea
-from flux2flow.domain.layout import Dropped, PlacedPlate
+from flux2flow.domain.layout import Dropped, PlacedPlate, PlacedText, TextMark
 from flux2flow.domain.measures import Box, Color, PixelSize
+from flux2flow.domain.scene import Stroke
 from flux2flow.interfaces import Check, CheckSubject
 from flux2flow.validation import built_in
 from flux2flow.validation.checks.copy_limits import columns
@@ -278,6 +279,61 @@ def test_colour_fonts_are_exempt() -> None:
     smile = text("☺☺", run_of("☺☺", family="Noto Color Emoji", color=WHITE))
     assert levels("contrast", subject(smile)) == []
     assert levels("contrast", subject(text("☺☺", run_of("☺☺", family="Inter", color=WHITE)))) == ["fail"]
+
+
+def decorated(placed: PlacedText, *marks: TextMark, told: str, ground: Color = WHITE) -> CheckSubject:
+    """Paint marks under a text's letters, and tell the layout of them as `told` (highlights, underlines) or not."""
+    plain = painted(subject(placed).layout, ground)
+    rows = bytearray(bytes((ground.red, ground.green, ground.blue)) * (SIZE.width * SIZE.height))
+    for mark in marks:
+        box, color = mark.box, mark.color
+        for y in range(round(box.y), round(box.bottom)):
+            at = (y * SIZE.width + round(box.x)) * 3
+            rows[at : at + round(box.width) * 3] = bytes((color.red, color.green, color.blue)) * round(box.width)
+    for run in placed.lines[0].runs:
+        for ink in (glyph.ink for glyph in run.glyphs if glyph.ink is not None):
+            for y in range(round(ink.y), round(ink.bottom)):
+                at, length = (y * SIZE.width + round(ink.x)) * 3, (round(ink.right) - round(ink.x)) * 3
+                rows[at : at + length] = plain.pixels[at : at + length]
+    if told:
+        placed = replace(placed, lines=(replace(placed.lines[0], **{told: marks}),))
+    return replace(subject(placed), decoded=Canvas(SIZE, bytes(rows)))
+
+
+def test_an_underline_is_not_the_ground_of_its_letters() -> None:
+    """In the letters' own colour it would make every letter beside it fail, as it does where nobody tells of it."""
+    line = TextMark(Box(18, 62, 170, 3), BLACK)
+    assert levels("contrast", decorated(text(), line, told="underlines")) == []
+    assert levels("contrast", decorated(text(), line, told="")) == ["fail"]
+    assert levels("contrast", decorated(text(color=WHITE), line, told="underlines")) == ["fail"]  # control: it is seen
+
+
+def test_a_highlight_is_the_ground_of_its_own_letters_and_of_no_others() -> None:
+    """White letters on a black box a pixel wider than they are pass on white; dark ones beside it do, too."""
+    box = TextMark(Box(18, 44, 158, 18), BLACK)
+    assert levels("contrast", decorated(text(color=WHITE), box, told="highlights")) == []
+    assert levels("contrast", decorated(text(color=BLACK), box, told="highlights")) == ["fail"]
+    beside = TextMark(Box(18, 62, 170, 20), BLACK)
+    assert levels("contrast", decorated(text(), beside, told="highlights")) == []
+    assert levels("contrast", decorated(text(), beside, told="")) == ["fail"]
+
+
+def stroked(color: Color, ground: Color) -> CheckSubject:
+    """Build white letters with a stroke four pixels wide, painted on plain ground."""
+    placed = text("a b c", color=WHITE)
+    run = replace(placed.lines[0].runs[0], stroke=Stroke(4, color))
+    placed = replace(placed, lines=(replace(placed.lines[0], runs=(run,)),))
+    inks = [glyph.ink for glyph in run.glyphs if glyph.ink is not None]
+    outlines = tuple(TextMark(ink.grown(4), color) for ink in inks)
+    return decorated(placed, *outlines, told="", ground=ground)
+
+
+def test_a_stroke_belongs_to_the_letter() -> None:
+    """The ground begins outside of it; either the fill or the stroke must stand out there."""
+    assert levels("contrast", stroked(BLACK, WHITE)) == []
+    assert levels("contrast", stroked(BLACK, BLACK)) == []
+    assert levels("contrast", stroked(WHITE, WHITE)) == ["fail"]
+    assert levels("contrast", stroked(GREY, Color(0xBB, 0xBB, 0xBB))) == ["fail"]
 
 
 # logo-space
