@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -249,7 +250,13 @@ def _marks(asset: Asset | None) -> tuple[Mark, ...]:
 
 def _alternative(scene: Scene) -> str:
     """Say what a picture says: its first text, and the data of its charts, figures, timelines and tables."""
-    first = next((layer.text for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer))), scene.id)
+    texts = (_spoken(layer.text) for layer in scene.layers if isinstance(layer, (TextLayer, ButtonLayer)))
+    first = next((text for text in texts if text), scene.id)
     drawn = (ChartLayer, FigureLayer, TimelineLayer, TableLayer)
-    data = [layer.words for layer in scene.layers if isinstance(layer, drawn)]
+    data = [_spoken(layer.words) for layer in scene.layers if isinstance(layer, drawn)]
     return ". ".join([first.rstrip("."), *data]) if data else first
+
+
+def _spoken(text: str) -> str:
+    """Leave out what a screen reader would stumble over: an icon's place in the text and soft hyphens."""
+    return re.sub(" *\ufffc *", " ", text).replace("\u00ad", "").strip(" ")

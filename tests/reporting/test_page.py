@@ -15,6 +15,7 @@ from PIL import Image
 
 from flux2flow import reporting
 from flux2flow.domain.finding import Finding, Waiver
+from flux2flow.domain.scene import TextLayer
 from flux2flow.errors import StoreError
 from flux2flow.reporting.page import page_text
 from flux2flow.reporting.thumbnails import SIDE, rejected_thumbnail
@@ -185,3 +186,23 @@ def test_waivers_repairs_and_notices_are_shown() -> None:
     control = Page(page_text(made, {}))
     assert [li for li in control.all("li") if li.get("class") == "fail"]
     assert "waived" not in control.text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Rund\u00adum\u00adpflege", "Rundumpflege"),
+        ("\ufffc Order \ufffc now", "Order now"),
+        ("朝の光\ufffc", "朝の光"),
+        ("E-Mail at  dawn", "E-Mail at  dawn"),  # control: nothing else is touched
+    ],
+)
+def test_alternative_text_holds_only_what_can_be_read_out(words: str, expected: str) -> None:
+    made = report()
+    first, scene, *others = made.plan.scenes
+    layers = tuple(replace(layer, text=words) if isinstance(layer, TextLayer) else layer for layer in scene.layers)
+    plan = replace(made.plan, scenes=(first, replace(scene, layers=layers), *others))
+    page = Page(page_text(replace(made, plan=plan), {}))
+    found = [image["alt"] for image in page.all("img")]
+    assert expected in found
+    assert words == expected or words not in found

@@ -437,6 +437,8 @@ def test_double_width_counts_twice_and_marks_not_at_all() -> None:
     assert columns("abc") == 3
     assert columns("光の朝") == 6
     assert columns("e\u0301a\u064e\u200f") == 2
+    assert columns("Rund\u00adum\u00adpflege") == columns("Rundumpflege") == 12  # a soft hyphen counts nothing
+    assert columns("Rund-um-pflege") == 14  # control
 
 
 def test_slot_and_headline_limits() -> None:

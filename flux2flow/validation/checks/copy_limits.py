@@ -19,8 +19,8 @@ class _CopyLimits:
     title = "Copy limits"
     rationale = (
         "Platforms and slots limit characters, and count a double-width one (kanji, kana, hangul, full-width forms) "
-        "twice; marks that stand on another character count nothing. The platform's headline limit holds for the layer "
-        "named ‘headline’. T21."
+        "twice; marks that stand on another character, and soft hyphens, count nothing. The platform's headline limit "
+        "holds for the layer named ‘headline’. T21."
     )
     level: Level = "fail"
     needs_pixels = False
