@@ -89,6 +89,10 @@ def test_lines_that_end_between_words_ideographs_or_at_a_hyphen_are_no_hyphenati
         ("en", ("now for €", "49 only"), 1),
         ("en", ("from 12", "000 people"), 1),
         ("en", ("on 24", "December"), 1),
+        ("en", ("on 12", "May we open"), 1),
+        ("en", ("ON 12", "MAY WE OPEN"), 1),
+        ("en", ("of these 12", "may go"), 0),  # a verb
+        ("fr", ("le 24", "mai"), 1),
         ("de", ("am 24.", "Dezember"), 1),
         ("de", ("um 24.", "Sonst nichts"), 0),
         ("en", ("meet Dr.", "Smith"), 1),

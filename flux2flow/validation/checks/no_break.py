@@ -33,8 +33,9 @@ _MONTHS = {
     "pl": "stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia",
 }
 for _language, _names in _MONTHS.items():
-    _before = rf"(?<!\d)\d{{1,2}}\.?({_SPACE}+)(?:{_names})\b"
-    _BY_LANGUAGE[_language] = (("a date", re.compile(_before, re.IGNORECASE)),)
+    # As it is written, or in capitals: ‘12 may go’ is no date.
+    _before = rf"(?<!\d)\d{{1,2}}\.?({_SPACE}+)(?:{_names}|{_names.upper()})\b"
+    _BY_LANGUAGE[_language] = (("a date", re.compile(_before)),)
 _BY_LANGUAGE["en"] += (
     ("a date", re.compile(rf"\b(?:{_MONTHS['en']})({_SPACE}+)\d{{1,2}}(?!\d)")),
     ("a title and its name", re.compile(rf"\b(?:Mr|Mrs|Ms|Dr|Prof)\.({_SPACE}+)[A-Z]")),
