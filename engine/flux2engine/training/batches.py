@@ -31,7 +31,9 @@ CAPTION_DROPOUT = 0.1  # of the items: what guidance leads away from
 REFERENCE_DROPOUT = 0.1  # of the batches with references: their words are said, their pictures are not shown
 # Of the batches with references, small pictures only: the picture itself is shown and is to come out again. Nothing
 # else teaches as fast that what is not edited is copied, place by place.
-SAME_SHARE, SAME_AREA = 0.2, 16 * 16
+SAME_SHARE, SAME_AREA = 0.1, 16 * 16
+# Likewise a window of the picture, around its product, is shown as the product's reference: copying is then a shift.
+WINDOW_SHARE, WINDOW = 0.25, 4  # tokens on each side, as many as a reference of 64 px has
 EDIT_SHARE = 0.4  # of the batches with references
 # How many references a scene comes with, and how often.
 COUNTS = {1: 60, 2: 16, 3: 7, 4: 7, 5: 2, 6: 2, 7: 1, 8: 1, 9: 1, 10: 3}
@@ -71,6 +73,7 @@ class Plan:
     token_ids: list[list[int]]  # one length for all
     lengths: list[int]
     same: bool = False  # the only reference is the picture itself
+    windows: tuple[tuple[int, int], ...] = ()  # the only reference is a part of it: top and left, in tokens
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class LatentSource:
         if (shown or edits) and (rng.random() < references or not self.plain[shape]):
             if shape[0] * shape[1] <= SAME_AREA and rng.random() < SAME_SHARE:
                 return self._again(rng, shape, size, window)
+            if shown and min(shape) >= WINDOW * latents.PATCH and rng.random() < WINDOW_SHARE:
+                return self._windowed(rng, shape, size, window)
             if edits and (rng.random() < EDIT_SHARE or not shown):
                 return self._with_edits(rng, shape, size, window)
             return self._with_references(rng, shape, size, window)
@@ -214,6 +219,23 @@ class LatentSource:
             self._said(rng, window, lambda rng: f"{rng.choice(phrases.SAME)}{rng.choice(('', '.'))}") for _ in chosen
         ]
         return replace(self._plan(shape, chosen, [], texts), same=True)
+
+    def _windowed(self, rng: random.Random, shape: Shape, size: int, window: int) -> Plan:
+        """Show the part of each picture that holds its product, as the product's reference."""
+        rows, columns = (side // latents.PATCH for side in shape)
+        able = [s for group in self.shown[shape].values() for s in group if s.scene.main is not None]
+        if not able:
+            return self._with_references(rng, shape, size, window)
+        chosen = [rng.choice(able) for _ in range(size)]
+        corners = []
+        for sample in chosen:
+            assert sample.scene.main is not None
+            left, top, right, bottom = sample.scene.main.box
+            corner = (top + bottom) / 2 * rows - WINDOW / 2, (left + right) / 2 * columns - WINDOW / 2
+            limits = rows - WINDOW, columns - WINDOW
+            corners.append(tuple(min(max(round(at), 0), most) for at, most in zip(corner, limits, strict=True)))
+        texts = [self._said(rng, window, _speaker(sample, ("main",))) for sample in chosen]
+        return replace(self._plan(shape, chosen, [], texts), windows=tuple((top, left) for top, left in corners))
 
     def _with_references(self, rng: random.Random, shape: Shape, size: int, window: int) -> Plan:
         """Show products among distractors, in any order; the words point at them by number."""
@@ -288,6 +310,15 @@ class LatentSource:
         if plan.same:
             reference_tokens = own
             sides = [(height, width)]
+            reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
+        elif plan.windows:
+            grid = own.reshape(items, height, width, -1)
+            parts = [
+                grid[item, top : top + WINDOW, left : left + WINDOW].flatten(0, 1)
+                for item, (top, left) in enumerate(plan.windows)
+            ]
+            reference_tokens = torch.stack(parts)
+            sides = [(WINDOW, WINDOW)]
             reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
         elif plan.references:
             reference_tokens = torch.cat(

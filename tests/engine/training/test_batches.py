@@ -134,8 +134,9 @@ def test_words_point_at_the_picture_that_is_shown(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(batches, "CAPTION_DROPOUT", 0.0)
     monkeypatch.setattr(batches, "EDIT_SHARE", 0.0)
     monkeypatch.setattr(batches, "SAME_SHARE", 0.0)
+    monkeypatch.setattr(batches, "WINDOW_SHARE", 0.0)
     counts, places = set(), set()
-    for step in range(120):
+    for step in range(300):
         plan = source.plan(step, 4, references=1.0)
         counts.add(len(plan.references))
         for item, row in enumerate(plan.rows):
@@ -160,6 +161,7 @@ def test_an_edit_shows_the_picture_before_first(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(batches, "REFERENCE_DROPOUT", 0.0)
     monkeypatch.setattr(batches, "EDIT_SHARE", 1.0)
     monkeypatch.setattr(batches, "SAME_SHARE", 0.0)
+    monkeypatch.setattr(batches, "WINDOW_SHARE", 0.0)
     for step in range(20):
         plan = source.plan(step, 3, references=1.0)
         for item, row in enumerate(plan.rows):
@@ -176,8 +178,8 @@ def test_a_share_is_unsaid_and_unshown(folder: Path) -> None:
     plans = [source.plan(step, 8, references=1.0) for step in range(250)]
     unsaid = [length == 0 for plan in plans for length in plan.lengths]
     assert 0.07 < np.mean(unsaid) < 0.13
-    assert 0.04 < np.mean([not plan.references and not plan.same for plan in plans]) < 0.17
-    assert 0.1 < np.mean([plan.same for plan in plans]) < 0.3
+    assert 0.04 < np.mean([not (plan.references or plan.same or plan.windows) for plan in plans]) < 0.17
+    assert 0.03 < np.mean([plan.same for plan in plans]) < 0.2
     windows = {len(ids) for plan in plans for ids in plan.token_ids}
     assert windows == {48, 64, 96}
 
@@ -185,7 +187,7 @@ def test_a_share_is_unsaid_and_unshown(folder: Path) -> None:
 def test_a_batch_is_its_plan(folder: Path, tokenizer: Tokenizer) -> None:
     """Tokens, positions and references are those of the planned rows; another step gives another batch."""
     source = LatentSource(folder, "small", SPELLED, seed=1)
-    plan = next(p for step in range(40) if len((p := source.plan(step, 3, 1.0)).references) == 2)
+    plan = next(p for step in range(200) if len((p := source.plan(step, 3, 1.0)).references) == 2)
     batch = source.gather(plan)
     raw = source.latents[plan.shape][plan.rows]
     assert torch.equal(batch.tokens, source.packed(raw))
@@ -212,6 +214,26 @@ def test_a_picture_asked_for_again_is_its_own_reference(folder: Path) -> None:
     assert bool((batch.reference_ids[..., 0] == latents.REFERENCE_TIME_START).all())
     said = [bytes(ids[:length]).decode() for ids, length in zip(plan.token_ids, plan.lengths, strict=True) if length]
     assert all("image 1" in text.lower() for text in said)
+
+
+def test_a_window_on_the_product_is_its_reference(folder: Path) -> None:
+    """It is a part of the picture's own latents, holds the product's middle, and the words point at it."""
+    source = LatentSource(folder, "small", SPELLED, seed=1)
+    plan = next(p for step in range(300) if (p := source.plan(step, 3, 1.0)).windows)
+    batch = source.gather(plan)
+    height, width = (side // latents.PATCH for side in plan.shape)
+    grid = batch.tokens.unflatten(1, (height, width))
+    assert batch.reference_tokens is not None
+    for item, (top, left) in enumerate(plan.windows):
+        part = grid[item, top : top + batches.WINDOW, left : left + batches.WINDOW].flatten(0, 1)
+        assert torch.equal(batch.reference_tokens[item], part)
+        main = source.samples[plan.shape][plan.rows[item]].scene.main
+        assert main is not None
+        middle = (main.box[1] + main.box[3]) / 2 * height, (main.box[0] + main.box[2]) / 2 * width
+        assert top <= middle[0] <= top + batches.WINDOW
+        assert left <= middle[1] <= left + batches.WINDOW
+    assert batch.reference_ids is not None
+    assert batch.reference_ids.shape == (3, batches.WINDOW**2, 4)
 
 
 def test_stages_show_what_the_engine_would() -> None:
