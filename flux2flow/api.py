@@ -193,7 +193,8 @@ def run(
 ) -> Report:
     """Make what a plan lists and is not there yet. A part of the campaign's plan leaves the other files alone.
 
-    With `ocr`, plates and pictures are read back; raises PluginError where the extra [ocr] is not installed.
+    With `ocr`, or where the campaign asks for it, plates and pictures are read back; raises PluginError where the
+    extra [ocr] is not installed.
     """
     whole = loaded.whole
     chosen = whole if plan is None else plan
@@ -212,7 +213,7 @@ def run(
         only=only,
         withdraw=not part,
         unconfined=unconfined,
-        reader=_reader(ocr),
+        reader=_reader(ocr or loaded.bundle.campaign.checks.ocr),
     )
 
 
@@ -227,7 +228,10 @@ def follow(
     unconfined: bool = False,
     ocr: bool = False,
 ) -> Report:
-    """Follow a plan exactly, without the YAML it came from (a plan read from a file). Removes no file."""
+    """Follow a plan exactly, without the YAML it came from (a plan read from a file). Removes no file.
+
+    Reads back with `ocr` alone: whether the campaign asks for it is not in the plan.
+    """
     _require_licences(plan, project, registry)
     return execution.run(
         plan,
@@ -245,11 +249,12 @@ def follow(
 def validate(loaded: Loaded, *, ocr: bool = False, on: dt.date | None = None) -> tuple[Finding, ...]:
     """Check everything that can be known without painting: every row, locale and format.
 
-    Waivers hold as of the day `on`, by default today, UTC. With `ocr` it also says which words a reader will not know;
-    raises PluginError without the extra [ocr].
+    Waivers hold as of the day `on`, by default today, UTC. With `ocr`, or where the campaign asks for it, it also says
+    which words a reader will not know; raises PluginError without the extra [ocr].
     """
     today = dt.datetime.now(dt.UTC).date() if on is None else on
-    return execution.examine(plan(loaded), loaded.project, loaded.registry, _reader(ocr), on=today)
+    reader = _reader(ocr or loaded.bundle.campaign.checks.ocr)
+    return execution.examine(plan(loaded), loaded.project, loaded.registry, reader, on=today)
 
 
 def check_file(
@@ -305,17 +310,15 @@ def specimen(kit: str, *, beside: Path | str | None = None) -> tuple[SpecimenPag
     from flux2flow.execution import specimen as drawing
     from flux2flow.loading import kit_alone
 
-    found = kit_alone.load_kit(kit, Project.of(Path(beside or Path.cwd()) / "specimen.png"))
+    found = kit_alone.load_kit(kit, Project.of(Path(beside or Path.cwd()) / "specimen.png"), asked="KIT")
     return drawing.specimen(found.kit, found.fonts, found.pictures, found.project)
 
 
 def write_specimen(kit: str, folder: Path | str, *, beside: Path | str | None = None) -> tuple[Path, ...]:
-    """Draw a kit as `specimen` does, into a folder, and return the files; raises StoreError where one can't be written.
-    """
-    pages = specimen(kit, beside=beside)
-    name, written = Path(kit).resolve().name, []
-    for page in pages:
-        path = Path(folder) / f"{name}-{page.name}.png"
+    """Draw a kit as `specimen` does and return the files; raises StoreError where one cannot be written."""
+    written = []
+    for page in specimen(kit, beside=beside):
+        path = Path(folder) / f"{page.layout.scene.replace('/', '-')}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(page.data)

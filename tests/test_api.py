@@ -11,7 +11,8 @@ import pytest
 
 from flux2flow import api, planning
 from flux2flow.domain.plan import Plan
-from flux2flow.errors import SpecError
+from flux2flow.errors import PluginError, SpecError
+from flux2flow.interfaces import TextReader
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "aurora"
 
@@ -84,6 +85,25 @@ def test_validate_needs_no_pixels(campaign: Path) -> None:
     long = " ".join(["endless"] * 20)
     deck.write_text(text.replace(line, line.split(":")[0] + f': "{long}"', 1), encoding="utf-8")
     assert "copy-limits" in {finding.check for finding in api.validate(api.load(campaign))}
+
+
+def test_a_campaign_may_ask_for_reading_back(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`checks: {ocr: true}` opens the reader as `ocr=True` does; a campaign that is silent does not."""
+
+    def lacking() -> TextReader:
+        raise PluginError("the extra [ocr] is not installed")
+
+    monkeypatch.setattr("flux2flow.reading.open_reader", lacking)
+    api.validate(api.load(campaign))  # control
+    text = campaign.read_text(encoding="utf-8")
+    campaign.write_text(text + "checks: {ocr: false}\n", encoding="utf-8")
+    api.validate(api.load(campaign))
+    with pytest.raises(PluginError, match="ocr"):
+        api.validate(api.load(campaign), ocr=True)
+    campaign.write_text(text + "checks: {ocr: true}\n", encoding="utf-8")
+    for call in (api.validate, api.run):
+        with pytest.raises(PluginError, match="ocr"):
+            call(api.load(campaign))
 
 
 def test_a_campaign_that_is_not_there_is_a_spec_error(tmp_path: Path) -> None:

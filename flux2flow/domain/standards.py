@@ -24,6 +24,7 @@ class ChecksSpec(BaseModel):
 
     profile: ProfileName = Field("web", description="which checks run, and how strictly")
     waivers: tuple[Waiver, ...] = Field((), description="findings that may pass, each with a reason and an end")
+    ocr: bool = Field(False, description="read plates and pictures back, as --ocr does; needs the extra [ocr]")
 
 
 class Disclaimer(BaseModel):
