@@ -32,8 +32,8 @@ class LoadedKit:
     project: Project
 
 
-def load_kit(named: str, project: Project) -> LoadedKit:
-    """Read the kit of a name, of the project or the library, or of a folder's path."""
+def load_kit(named: str, project: Project, *, asked: str = "--kit") -> LoadedKit:
+    """Read the kit of a name, of the project or the library, or of a folder's path; `asked` is where it was named."""
     workspace = Workspace(project, Place("project", ""))
     place = workspace.search(f"brand_kits/{named}/{FILE}") if "/" not in named else None
     folder = Path(named).resolve()
@@ -45,7 +45,7 @@ def load_kit(named: str, project: Project) -> LoadedKit:
         raise SpecError(
             (
                 Diagnostic(
-                    "unknown-brand-kit", f"there is no brand kit {named!r}", Position("--kit"),
+                    "unknown-brand-kit", f"there is no brand kit {named!r}", Position(asked),
                     expected="one of " + ", ".join(known), suggestions=suggest(named, known),
                 ),
             )

@@ -105,7 +105,7 @@ def test_a_verb_returns_the_exit_code(ends_with, returned: object, code: int) ->
     ("arguments", "words"),
     [
         (["rendr"], "Did you mean 'render'?"),
-        (["zzz"], "There are init, plan, render, validate, check, upsample, models, formats, schema,"),
+        (["zzz"], "There are init, plan, render, validate, check, kit, upsample, models, formats, schema,"),
         (["render", "--forse", __file__], "--force"),
         (["render", "no-such-campaign.yaml"], "does not exist"),
         (["plan", __file__, "--only", "colour=red"], "'colour=red' does not read as one of asset, format, locale, row"),

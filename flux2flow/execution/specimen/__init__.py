@@ -20,7 +20,7 @@ from flux2flow.execution.specimen.script_page import script_page
 from flux2flow.execution.specimen.sheet import Book
 from flux2flow.interfaces import FileSource
 
-__all__ = ["SpecimenPage", "layouts", "specimen"]
+__all__ = ["SpecimenPage", "layouts", "painted", "specimen"]
 
 _NO_PLATE = Canvas(PixelSize(1, 1), b"\xff\xff\xff")
 _EFFORT = 6
@@ -50,10 +50,13 @@ def specimen(
     kit: BrandKit, fonts: Sequence[FontFile], pictures: Mapping[str, PictureFile], files: FileSource
 ) -> tuple[SpecimenPage, ...]:
     """Lay out and paint a kit's pages; the same kit gives the same bytes."""
+    pages = layouts(kit, fonts, pictures, files)
+    return tuple(SpecimenPage(name, layout, painted(layout, files)) for name, layout in pages)
+
+
+def painted(layout: Layout, files: FileSource) -> bytes:
+    """Paint one page as a PNG."""
     from flux2flow.compositing import compose
     from flux2flow.gates.pictures import encode_png
 
-    return tuple(
-        SpecimenPage(name, layout, encode_png(compose(layout, _NO_PLATE, files), _EFFORT))
-        for name, layout in layouts(kit, fonts, pictures, files)
-    )
+    return encode_png(compose(layout, _NO_PLATE, files), _EFFORT)

@@ -7,11 +7,13 @@ from dataclasses import replace
 from flux2flow.domain.layout import Layout
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import Type
-from flux2flow.execution.specimen.samples import SAMPLES
+from flux2flow.execution.specimen.samples import SAMPLES, Sample
 from flux2flow.execution.specimen.sheet import CAPTION_STEP, GUTTER, MARGIN, RIGHT, WIDTH, Book, Sheet
 
 _SECTION_GAP = 88.0
 _COLUMNS = 4
+_AXES = 2
+"""Axes of a variable font on one line."""
 _CELL = (RIGHT - MARGIN - (_COLUMNS - 1) * GUTTER) / _COLUMNS
 
 
@@ -63,7 +65,8 @@ def _logos(sheet: Sheet) -> None:
                 sheet.fill(f"logo/{name}/{tone}/panel", panel, ground)
             room = Box(x + half * 0.24, sheet.y + height * 0.27, half * 0.52, height * 0.46)
             sheet.logo(f"logo/{name}/{tone}", name, picture, room)
-            line = f"{name}, {tone}  ·  clear space {logo.clear_space:g} of its height  ·  {logo.min_width:g} px or wider"
+            limits = f"clear space {logo.clear_space:g} of its height  ·  {logo.min_width:g} px or wider"
+            line = f"{name}, {tone}  ·  {limits}"
             sheet.caption(f"logo/{name}/{tone}/caption", line, x, half, book.ink, top=panel.bottom + 16)
             x += half + GUTTER
         sheet.y += height + 16 + CAPTION_STEP + GUTTER
@@ -95,33 +98,47 @@ def _palette(sheet: Sheet) -> None:
 
 
 def _families(sheet: Sheet) -> None:
-    book = sheet.book
+    book, size = sheet.book, 96.0
     _heading(sheet, "Typefaces")
-    size, names = 96.0, _names(book)
-    for number, family in enumerate(names):
+    sheet.y += 16
+    families = {family: _facts(book, family) for family in _names(book)}
+    height = size + 24 + CAPTION_STEP * (1 + max(len(facts) for facts in families.values()))
+    for number, (family, facts) in enumerate(families.items()):
         column = number % _COLUMNS
         if number and not column:
-            sheet.y += size + 5 * CAPTION_STEP + 40
+            sheet.y += height + 40
         x = MARGIN + column * (_CELL + GUTTER)
-        files = [font for font in book.fonts if font.family == family]
-        weights = sorted(font.weight for font in files if font.weight is not None)
-        axes = [axis for font in files for axis in font.axes]
-        spans = ", ".join(f"{tag} {low:g}–{high:g}" for tag, low, _, high in axes)
         type = replace(book.caption(book.ink), families=(family,), weight=500, features=())
-        letters = next((s.letters for s in SAMPLES if all(_draws(book, type, c) for c in s.letters)), "")
-        scripts = [s.title for s in SAMPLES if _holds(book, family, s.probe)]
-        if letters:
+        if letters := _letters(book, family):
             fitted = sheet.fitted(letters, type, _CELL, size, least=24.0, foreign=False)
             sheet.place(f"family/{family}", fitted, type, x, _CELL, baseline=sheet.y + size * 0.75, foreign=False)
         top = sheet.y + size + 24
         sheet.caption(f"family/{family}/name", family, x, _CELL, book.ink, top=top, strong=True)
-        cuts = spans or "weights " + ", ".join(f"{weight}" for weight in weights)
-        for line, text in enumerate((cuts, ", ".join(scripts), files[0].licence)):
-            if text:
-                sheet.caption(
-                    f"family/{family}/{line}", text, x, _CELL, book.ink, top=top + (line + 1) * CAPTION_STEP
-                )
-    sheet.y += size + 24 + 4 * CAPTION_STEP + _SECTION_GAP
+        for line, text in enumerate(facts, start=1):
+            sheet.caption(f"family/{family}/{line}", text, x, _CELL, book.ink, top=top + line * CAPTION_STEP)
+    sheet.y += height + _SECTION_GAP
+
+
+def _facts(book: Book, family: str) -> tuple[str, ...]:
+    """Say what a family offers: its axes or weights, the scripts it holds, its licence."""
+    files = [font for font in book.fonts if font.family == family]
+    axes = [f"{tag} {low:g}–{high:g}" for font in files for tag, low, _, high in font.axes]
+    weights = sorted(font.weight for font in files if font.weight is not None)
+    cuts = [", ".join(axes[start : start + _AXES]) for start in range(0, len(axes), _AXES)]
+    if weights:
+        cuts.append(("weights " if len(weights) > 1 else "weight ") + ", ".join(map(str, weights)))
+    scripts = ", ".join(sample.title for sample in SAMPLES if _holds(book, family, sample))
+    return tuple(line for line in (*cuts, scripts, files[0].licence) if line)
+
+
+def _letters(book: Book, family: str) -> str:
+    """Choose what shows a family: letters of a script whose texts the kit sets in it first, else of one it holds."""
+    held = [sample for sample in SAMPLES if _holds(book, family, sample)]
+    for sample in held:
+        types = book.types(sample.locale)
+        if any(types.of(name).families[0] == family for name in book.kit.styles):
+            return sample.letters
+    return held[-1].letters if held else ""
 
 
 def _drawings(sheet: Sheet, kind: str, title: str, height: float) -> None:
@@ -131,17 +148,23 @@ def _drawings(sheet: Sheet, kind: str, title: str, height: float) -> None:
     if not found:
         return
     _heading(sheet, title)
+    row = 24 + CAPTION_STEP * (3 if kind == "reference" else 1)
     for number, (name, picture) in enumerate(found.items()):
         column = number % _COLUMNS
         if number and not column:
-            sheet.y += height + 16 + CAPTION_STEP + 40
+            sheet.y += height + row + 40
         x = MARGIN + column * (_CELL + GUTTER)
         room = Box(x, sheet.y, _CELL, height)
         ratio = picture.width / picture.height
         width = min(_CELL, height * ratio)  # left on the column's edge, as the words under it
         sheet.picture(f"{kind}/{name}", picture, Box(x, room.y, width, height), book.ink if kind == "icon" else None)
-        sheet.caption(f"{kind}/{name}/caption", name, x, _CELL, book.ink, top=room.bottom + 16, strong=True)
-    sheet.y += height + 16 + CAPTION_STEP + _SECTION_GAP
+        top = room.bottom + 24
+        sheet.caption(f"{kind}/{name}/caption", name, x, _CELL, book.ink, top=top, strong=True)
+        if kind == "reference":
+            words = book.kit.references[name].caption
+            down = top + CAPTION_STEP
+            sheet.caption(f"{kind}/{name}/words", words, x, _CELL - GUTTER, book.ink, top=down, lines=2)
+    sheet.y += height + row + _SECTION_GAP
 
 
 def _heading(sheet: Sheet, title: str) -> None:
@@ -160,6 +183,7 @@ def _draws(book: Book, type: Type, character: str) -> bool:
     return book.drawn(character, type) == character
 
 
-def _holds(book: Book, family: str, probe: str) -> bool:
+def _holds(book: Book, family: str, sample: Sample) -> bool:
+    """Say whether a family has all letters of a sample; its full stop may come from another one."""
     type = replace(book.caption(book.ink), families=(family,))
-    return all(_draws(book, type, character) for character in sorted(set(probe)))
+    return all(_draws(book, type, letter) for letter in sorted(set(sample.probe)) if letter.isalpha())

@@ -24,6 +24,8 @@ class Sample:
     text: str
     figures: str
     with_latin: bool = False
+    more: str = ""
+    """Running text that follows where the font has its letters, too."""
 
     @property
     def probe(self) -> str:
@@ -44,9 +46,10 @@ SAMPLES = (
             "Light",
         ),
         "Good things take the time they take. Somebody opens a window; the street is still grey, and the first cups "
-        "stand in a row. *Nothing here is in a hurry.* Crème brûlée, Ærø, Łódź, São Tomé and Øresund ask a typeface "
-        "for its accents; “quotes”, dashes – and the ampersand & its friends – ask for its manners.",
+        "stand in a row. *Nothing here is in a hurry.*",
         "0123456789  €49.90  £7.25  ¥1,180  25 %",
+        more=" Crème brûlée, Ærø, Łódź, São Tomé and Øresund ask a typeface for its accents; “quotes”, dashes – and "
+        "the ampersand & its friends – ask for its manners.",
     ),
     Sample(
         "greek", "Greek", "el", "ltr", "Αα",

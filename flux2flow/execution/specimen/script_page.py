@@ -66,19 +66,20 @@ def _style(sheet: Sheet, name: str, type: Type, above: Color) -> Color:
 
 def _facts(sheet: Sheet, name: str, type: Type, accent: Type | None, ground: Color, color: Color) -> None:
     book, style = sheet.book, sheet.book.kit.styles[name]
+    joined = sheet.sample.script == "arabic" and type.tracking
     sheet.caption(f"style/{name}", name, MARGIN, RAIL, color, size=24.0, strong=True)
     lines = [
         type.families[0],
         f"weight {type.weight}" + (", capitals" if type.upper and sheet.sample.locale not in ("ar", "ja") else ""),
-        f"tracking {type.tracking:g} em".replace("-", "−"),
+        "tracking none: joined letters" if joined else f"tracking {type.tracking:g} em".replace("-", "−"),
         f"leading {type.leading:g}",
         f"{style.color}, {type.color.contrast(ground):.1f} : 1",
     ]
     if type.features:
         lines.append(", ".join(feature for feature, _ in type.features))
     if accent is not None:
-        token = next((token for token, known in book.colors.items() if known == accent.color), accent.color.hex)
-        lines.append(f"accent {token}, weight {accent.weight}")
+        token = next((token for token, known in book.colors.items() if known == accent.color), "")
+        lines.append(f"accent {book.kit.color(token).name or token}, weight {accent.weight}")
     for number, line in enumerate(lines):
         top = sheet.y + 40 + number * CAPTION_STEP
         sheet.caption(f"style/{name}/fact/{number}", line, MARGIN, RAIL, color, top=top)
@@ -105,7 +106,7 @@ def _waterfall(sheet: Sheet, name: str, type: Type, color: Color) -> None:
 
 
 def _running_text(sheet: Sheet, name: str, type: Type, accent: Type | None, color: Color) -> None:
-    text, spans = _accented(sheet.sample.text, accent)
+    text, spans = _accented(sheet.sample.text + sheet.book.drawn(sheet.sample.more, type), accent)
     rtl = sheet.sample.direction == "rtl"
     left, right = CONTENT, CONTENT
     if rtl:  # the first column stands where reading begins

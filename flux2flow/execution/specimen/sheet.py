@@ -33,6 +33,11 @@ CAPTION = 15.0
 CAPTION_STEP = 22.0
 _ENDLESS = 10_000.0
 _READABLE = 4.5
+_PAPER = 12.0
+"""Contrast of the palest colour to black from which it passes for paper."""
+_BLACK, _WHITE = Color(0, 0, 0), Color(255, 255, 255)
+_GRADE = 80
+"""Weight that light captions on a dark ground give up: light letters spread."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,16 @@ class Book:
         return {token: self.color(token) for token in self.kit.colors}
 
     @property
-    def ink(self) -> Color:
-        """The colour called ink, else the darkest."""
-        return self._named("ink") or min(self._opaque(), key=lambda color: color.luminance)
+    def paper(self) -> Color:
+        """The colour called paper, else the lightest where it is light, else white."""
+        lightest = max(self._opaque(), key=lambda color: color.luminance)
+        return self._named("paper") or (lightest if lightest.contrast(_BLACK) >= _PAPER else _WHITE)
 
     @property
-    def paper(self) -> Color:
-        """The colour called paper, else the lightest."""
-        return self._named("paper") or max(self._opaque(), key=lambda color: color.luminance)
+    def ink(self) -> Color:
+        """The colour called ink, else the darkest; black or white where that cannot be read on the paper."""
+        wanted = self._named("ink") or min(self._opaque(), key=lambda color: color.luminance)
+        return wanted if wanted.contrast(self.paper) >= _READABLE else max(_BLACK, _WHITE, key=self.paper.contrast)
 
     @property
     def dark(self) -> Color:
@@ -93,7 +100,7 @@ class Book:
         found = self.types("en").of("body" if "body" in styles else plain, color)
         others = (font.family for font in self.fonts)
         families = tuple(dict.fromkeys((*found.families, *others)))
-        weight = 640 if strong else found.weight
+        weight = max((640 if strong else found.weight) - (_GRADE if color == self.paper else 0), 1)
         return replace(
             found, families=families, weight=weight, tracking=0.0, upper=False, small_caps="none", decoration=None,
             features=(("lnum", 1), ("tnum", 1)),
@@ -117,7 +124,7 @@ class Book:
         return self.color(token) if token in self.kit.colors and self.color(token).alpha == 255 else None
 
     def _opaque(self) -> list[Color]:
-        return [color for color in self.colors.values() if color.alpha == 255] or [Color(0, 0, 0), Color(255, 255, 255)]
+        return [color for color in self.colors.values() if color.alpha == 255] or [_BLACK, _WHITE]
 
 
 @dataclass

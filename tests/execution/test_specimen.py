@@ -1,0 +1,183 @@
+"""A kit's specimen: every colour, style and script that the kit has is on it, set whole; nothing that it lacks."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flux2flow.cli import main
+from flux2flow.domain.brand_kit import BrandKit
+from flux2flow.domain.layout import Layout
+from flux2flow.domain.measures import Box
+from flux2flow.execution.specimen import layouts, painted
+from flux2flow.execution.specimen.samples import SAMPLES
+from flux2flow.execution.specimen.sheet import Book
+from flux2flow.loading.kit_alone import LoadedKit, load_kit
+from flux2flow.project import Project
+
+KITS = Path(__file__).parents[2] / "brand_kits"
+
+
+def _load(name: str) -> LoadedKit:
+    return load_kit(name, Project.of(KITS / "specimen.png"))
+
+
+def _pages(found: LoadedKit) -> dict[str, Layout]:
+    return dict(layouts(found.kit, found.fonts, found.pictures, found.project))
+
+
+@pytest.fixture(scope="module", params=["aurora", "halfmoon"])
+def drawn(request: pytest.FixtureRequest) -> tuple[LoadedKit, dict[str, Layout]]:
+    """Lay out a shipped kit once."""
+    found = _load(request.param)
+    return found, _pages(found)
+
+
+def test_each_script_that_the_fonts_hold_has_a_page(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
+    found, pages = drawn
+    scripts = {
+        "aurora": ["latin", "greek", "cyrillic", "arabic", "japanese"],
+        "halfmoon": ["latin", "arabic", "japanese"],
+    }
+    assert list(pages) == ["identity", *scripts[found.kit.brand_kit]]
+
+
+def test_every_colour_logo_and_style_appears(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
+    found, pages = drawn
+    identity = {layer.id for layer in pages["identity"].placed}
+    assert {f"color/{token}" for token in found.kit.colors} <= identity
+    assert {"logo/primary/normal", "logo/primary/reversed"} <= identity
+    assert {f"family/{font.family}" for font in found.fonts} <= identity
+    parts = ("headline", "waterfall/72", "waterfall/12", "text/0", "text/1", "figures")
+    for name in set(pages) - {"identity"}:
+        shown = {layer.id for layer in pages[name].placed}
+        assert {f"style/{style}/{part}" for style in found.kit.styles for part in parts} <= shown
+
+
+def test_every_glyph_is_found_and_every_text_stands_on_its_page(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
+    _, pages = drawn
+    for page in pages.values():
+        whole = Box(0, 0, page.size.width, page.size.height)
+        for text in page.texts():
+            assert text.lines, text.id
+            assert not text.fit.overflow, text.id
+            assert whole.contains(text.ink), text.id
+            assert all(glyph.id for line in text.lines for run in line.runs for glyph in run.glyphs), text.id
+
+
+def test_no_two_texts_of_a_page_touch(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
+    _, pages = drawn
+    for page in pages.values():
+        texts = sorted(page.texts(), key=lambda text: text.ink.y)
+        for number, upper in enumerate(texts):
+            touching = [low.id for low in texts[number + 1 :] if low.ink.intersection(upper.ink).area > 0]
+            assert not touching, (upper.id, touching)
+
+
+def test_a_style_stands_on_a_ground_that_it_can_be_read_on() -> None:
+    """Halfmoon's display type is made for dark grounds; on its paper it would vanish."""
+    found = _load("halfmoon")
+    book = Book(found.kit, found.fonts, found.pictures, found.project)
+    assert book.color("paper").contrast(book.paper) < 1.5
+    for name, style in found.kit.styles.items():
+        color = book.color(style.color)
+        assert color.contrast(book.ground(color)) >= 4.5, name
+    grounds = {layer.id for layer in _pages(found)["latin"].placed if layer.id.endswith("/ground")}
+    assert grounds == {"style/display/ground", "style/body/ground"}
+
+
+def test_a_kit_without_arabic_shows_none() -> None:
+    found = _load("halfmoon")
+    assert "arabic" in _pages(found)
+    styles = {}
+    for name, style in found.kit.styles.items():
+        families = tuple(family for family in style.families if "Arabic" not in family)
+        locales = {locale: change for locale, change in style.locales.items() if locale != "ar"}
+        styles[name] = style.model_copy(update={"families": families, "locales": locales})
+    kit: BrandKit = found.kit.model_copy(update={"styles": styles})
+    fonts = tuple(font for font in found.fonts if "Arabic" not in font.family)
+    assert list(_pages(replace(found, kit=kit, fonts=fonts))) == ["identity", "latin", "japanese"]
+
+
+def test_greek_of_a_japanese_font_is_no_greek_of_the_brand() -> None:
+    """A page in Greek asks for the face that sets the Latin, not for any face with an alpha."""
+    found = _load("aurora")
+    book = Book(found.kit, found.fonts, found.pictures, found.project)
+    greek = next(sample for sample in SAMPLES if sample.script == "greek")
+    type = book.types("el").of("body")
+    assert book.shows(greek, type)
+    turned = replace(type, families=("Noto Sans JP", "Inter"))
+    assert not book.shows(greek, turned)
+
+
+_BARE = """flux2flow: 1
+brand_kit: bare
+name: Bare
+colors: {{mark: "{color}"}}
+fonts:
+  - {{family: Fraunces, file: fonts/Fraunces-Variable.ttf, licence: OFL-1.1}}
+styles:
+  only: {{families: [Fraunces], color: mark}}
+icons: {{spark: icons/spark.svg}}
+"""
+_SPARK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M12 2 22 22H2z" fill="currentColor"/></svg>'
+)
+
+
+@pytest.mark.parametrize("color", ["#7a3b8f", "#101010", "#f4f4f0"])
+def test_a_kit_of_one_colour_and_one_style_can_be_read(tmp_path: Path, color: str) -> None:
+    """No logo, no token called ink or paper, one font: captions and words keep their contrast; its icon is shown."""
+    (tmp_path / "bare" / "icons").mkdir(parents=True)
+    (tmp_path / "bare" / "icons" / "spark.svg").write_text(_SPARK)
+    (tmp_path / "bare" / "brand_kit.yaml").write_text(_BARE.format(color=color))
+    (tmp_path / "bare" / "fonts").mkdir()
+    shutil.copy(KITS / "halfmoon" / "fonts" / "Fraunces-Variable.ttf", tmp_path / "bare" / "fonts")
+    found = load_kit(str(tmp_path / "bare"), Project.of(tmp_path / "specimen.png"))
+    book = Book(found.kit, found.fonts, found.pictures, found.project)
+    assert book.ink.contrast(book.paper) >= 4.5
+    mark = book.color("mark")
+    assert mark.contrast(book.ground(mark)) >= 4.5
+    pages = _pages(found)
+    assert list(pages) == ["identity", "latin"]
+    shown = {layer.id for layer in pages["identity"].placed}
+    assert "icon/spark" in shown
+    assert not any(id.startswith("logo/") for id in shown)
+    assert len(painted(pages["identity"], found.project)) > 1000
+
+
+def test_the_same_kit_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Drawn again, in another folder, nothing changes; another colour changes the picture."""
+    found = _load("halfmoon")
+
+    def drawn(kit: BrandKit) -> list[bytes]:
+        pages = _pages(replace(found, kit=kit))
+        return [painted(pages[name], found.project) for name in ("identity", "arabic")]
+
+    first = drawn(found.kit)
+    monkeypatch.chdir(tmp_path)
+    assert drawn(found.kit) == first
+    colors = {**found.kit.colors, "accent": "#f2b541"}
+    again = drawn(found.kit.model_copy(update={"colors": colors}))
+    assert all(one != other for one, other in zip(first, again, strict=True))
+
+
+def test_the_command_writes_pages_and_names_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kit of one's own, in a folder, counts as one of the library does."""
+    shutil.copytree(KITS / "halfmoon", tmp_path / "halfmoon")
+    monkeypatch.chdir(tmp_path)
+    assert main(["kit", "specimen", "./halfmoon", "-o", "sheets"]) == 0
+    names = ["arabic", "identity", "japanese", "latin"]
+    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == [f"halfmoon-{name}.png" for name in names]
+    assert capsys.readouterr().out.count(".png") == len(names)
+
+
+def test_an_unknown_kit_is_an_error_with_a_suggestion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kit", "specimen", "arora", "-o", str(tmp_path)]) == 2
+    assert "aurora" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
