@@ -221,6 +221,8 @@ class FitReport:
     """The width axis's value, where it was narrowed."""
     copy_step: int = 0
     """Which copy was set: 0 is the longest."""
+    unhyphenated: bool = False
+    """Whether its style asks for hyphenation and the language's patterns are not installed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _REGIONS = {"de": "de_DE", "en": "en_US", "pt": "pt_PT", "no": "nb_NO", "sr-latn
 _CAPITALS_FOR_NOUNS = frozenset({"de", "lb"})
 _ADDRESS = re.compile(r"(?<!\S)\S*(?:[@/#\\_]|://|\.\w)\S*")
 _WORD = re.compile(rf"(?<![\w'’{SOFT_HYPHEN}-])[^\W\d_]{{{LEAST_LETTERS},}}(?![\w'’{SOFT_HYPHEN}-])")
+# Latin, Greek, Cyrillic, Armenian, Georgian: what other scripts do not do needs no patterns.
+_OF_HYPHENATED_SCRIPTS = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u058f\u10a0-\u10ff\u1e00-\u1fff]")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:\n]\s*|[¿¡„“«\"(]\s*)$")
 
 
@@ -49,6 +51,14 @@ def hyphen_places(text: str, language: str, lines: int, unbroken: Iterable[str] 
         if outside and match.start() < last and _may_part(text, match, language):
             result += [match.start() + place for place in _syllables(match[0], dictionary)]
     return tuple(result)
+
+
+def patterns_missing(text: str, language: str, lines: int) -> bool:
+    """Say whether a text of at most `lines` lines would be hyphenated, were there patterns for its language."""
+    if lines <= HEADLINE_LINES or SOFT_HYPHEN in text or hyphenation_available(language):
+        return False
+    letters = sum(character.isalpha() for character in text)
+    return _WORD.search(text) is not None and 2 * len(_OF_HYPHENATED_SCRIPTS.findall(text)) > letters
 
 
 def _may_part(text: str, match: re.Match[str], language: str) -> bool:

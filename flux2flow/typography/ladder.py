@@ -15,7 +15,7 @@ from flux2flow.domain.layout import PlacedText
 from flux2flow.domain.scene import Align, FitRule, TextLayer, TextSpan, Type, Vertical
 from flux2flow.typography.breaking import SOFT_HYPHEN
 from flux2flow.typography.fitting import Fitted, Frame, ceiling
-from flux2flow.typography.hyphenation import hyphen_places
+from flux2flow.typography.hyphenation import hyphen_places, patterns_missing
 from flux2flow.typography.set_text import Typesetter
 from flux2flow.typography.shaping import JOINED, scripts
 
@@ -61,12 +61,14 @@ class Climbed:
 def set_by_ladder(layer: TextLayer, typesetter: Typesetter) -> PlacedText:
     """Fit a text layer by the ladder and place it in its box."""
     climbed = climb(layer, typesetter)
+    fitted = climbed.fitted
+    if layer.type.hyphenate and layer.writing == "horizontal":
+        lacks = patterns_missing(fitted.paragraph.text, typesetter.language, layer.fit.lines)
+        fitted = replace(fitted, report=replace(fitted.report, unhyphenated=lacks))
     ellipse = layer.shape == "ellipse"
     align: Align = "center" if ellipse else layer.align
     vertical: Vertical = "middle" if ellipse else layer.vertical
-    return typesetter.place(
-        layer.id, climbed.fitted, climbed.type, layer.box, align, vertical, max_chars=layer.max_chars
-    )
+    return typesetter.place(layer.id, fitted, climbed.type, layer.box, align, vertical, max_chars=layer.max_chars)
 
 
 def climb(layer: TextLayer, typesetter: Typesetter) -> Climbed:

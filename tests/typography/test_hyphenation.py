@@ -11,7 +11,7 @@ from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FitRule
 from flux2flow.typography import hyphenation
 from flux2flow.typography.breaking import HYPHENATED, HYPHENS_IN_A_ROW, SOFT_HYPHEN, breaks
-from flux2flow.typography.hyphenation import hyphen_places, hyphenation_available
+from flux2flow.typography.hyphenation import hyphen_places, hyphenation_available, patterns_missing
 from tests.typography.builder import paragraph, set_one
 
 pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
@@ -117,6 +117,24 @@ def test_a_language_without_patterns_comes_back_untouched() -> None:
     assert not hyphenation_available("fi")
     assert hyphenated("yötyölentokone tulee taas", "fi", RUNNING) == "yötyölentokone tulee taas"
     assert hyphenation_available("de-CH")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "lines", "expected"),
+    [
+        ("yötyölentokone tulee taas", "fi", RUNNING, True),
+        ("yötyölentokone tulee taas", "fi", 2, False),  # a headline
+        ("yö tulee taas", "fi", RUNNING, False),  # no long word
+        ("yötyö\u00adlentokone tulee taas", "fi", RUNNING, False),  # its hyphens stand there
+        ("Feuchtigkeitsversorgung der Haut", "de", RUNNING, False),
+        ("بشرة كأول الضوء والاستمرار مع Hydration", "ar", RUNNING, False),  # Arabic has no hyphens
+        ("朝の光のような肌へ Hydration", "ja", RUNNING, False),
+    ],
+)
+def test_missing_patterns_are_noticed_where_they_would_be_used(
+    text: str, language: str, lines: int, expected: bool
+) -> None:
+    assert patterns_missing(text, language, lines) is expected
 
 
 def test_without_the_extra_nothing_is_hyphenated(monkeypatch: pytest.MonkeyPatch) -> None:

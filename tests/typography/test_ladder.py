@@ -201,3 +201,13 @@ def test_a_button_takes_a_shorter_label() -> None:
     assert button(200, rule, "Discover the night cream")[0].fit.overflow
     assert button(900, rule, "Discover the night cream", "Shop")[0].fit.copy_step == 0
     assert button(200, replace(rule, prefer=24), "Discover the night cream", "Shop the cream", "Shop")[0].text == "Shop"
+
+
+def test_hyphenation_that_cannot_be_had_is_reported() -> None:
+    """Finnish has no patterns here: only a style that asks for hyphens misses them, and German has its own."""
+    pytest.importorskip("pyphen", reason="pyphen is not here: pip install 'flux2flow[intl]'")
+    words, rule, box = "yötyölentokone tulee taas kotiin", FitRule(20, 18, 18), Box(0, 0, 200, 400)
+    asks = style(hyphenate=True)
+    assert set_one(words, box, asks, locale="fi", fit=rule).fit.unhyphenated
+    assert not set_one(words, box, style(), locale="fi", fit=rule).fit.unhyphenated
+    assert not set_one(words, box, asks, locale="de", fit=rule).fit.unhyphenated

@@ -252,6 +252,19 @@ def test_thai_without_a_dictionary_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert levels("dictionary-missing", subject(thai, locale="th")) == []
 
 
+def test_hyphenation_without_patterns_is_told() -> None:
+    """Whoever set the lines knows; a text that fits on its only line needs no hyphens."""
+    body = column("yötyölentokone", "tulee")
+    (finding,) = found("dictionary-missing", subject(unhyphenated(body), locale="fi"))
+    assert (finding.level, "‘fi’" in finding.message) == ("warn", True)
+    assert levels("dictionary-missing", subject(body, locale="fi")) == []
+    assert levels("dictionary-missing", subject(unhyphenated(text("yötyö", max_lines=1)), locale="fi")) == []
+
+
+def unhyphenated(placed: PlacedText) -> PlacedText:
+    return replace(placed, fit=replace(placed.fit, unhyphenated=True))
+
+
 CHARACTERS = st.text(
     st.one_of(
         st.characters(exclude_categories=("Cs",)),

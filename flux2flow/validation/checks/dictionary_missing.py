@@ -1,4 +1,4 @@
-"""Set lines → texts in scripts without spaces that were broken without a dictionary of their words."""
+"""Set lines → texts broken without a dictionary that they need: of words where no spaces part them, or of syllables."""
 
 from __future__ import annotations
 
@@ -22,19 +22,26 @@ class _DictionaryMissing:
     rationale = (
         "Thai, Lao, Khmer and Burmese set no spaces between words, and break lines between words nonetheless: only a "
         "dictionary knows where. Without one a line ends at a space or not at all, so that type comes out smaller than "
-        "it should, or runs over. The extra [intl] brings the dictionaries; a single line needs none."
+        "it should, or runs over. The same goes for a style that asks for hyphenation in a language whose patterns are "
+        "not installed. The extra [intl] brings the dictionaries; a single line needs none."
     )
     level: Level = "warn"
     needs_pixels = False
 
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
         """At most one finding per text that has, or should have had, several lines."""
-        if importlib.util.find_spec(PACKAGE) is not None:
-            return
+        words_known = importlib.util.find_spec(PACKAGE) is not None
         for text in subject.layout.texts():
+            if len(text.lines) <= 1 and not text.fit.overflow and not text.fit.at_floor and text.fit.max_lines <= 1:
+                continue
             scripts = {script(character) for character in text.text} & NEED_WORDS.keys()
-            tight = len(text.lines) > 1 or text.fit.overflow or text.fit.at_floor or text.fit.max_lines > 1
-            if scripts and tight:
+            if text.fit.unhyphenated:
+                yield about(
+                    self, subject, text, f"no hyphenation patterns for ‘{subject.scene.locale}’ are installed",
+                    remedy="pip install 'flux2flow[intl]', put soft hyphens (U+00AD) into the words, or take "
+                    "hyphenation from this style.",
+                )  # fmt: skip
+            elif scripts and not words_known:
                 language = NEED_WORDS[min(scripts)]
                 yield about(
                     self, subject, text, f"{language} was broken without a dictionary of its words",
