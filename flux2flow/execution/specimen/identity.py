@@ -41,7 +41,8 @@ def _title(sheet: Sheet) -> None:
     fitted = sheet.fitted(book.kit.name, type, RIGHT - MARGIN, 144.0, least=48.0)
     name = sheet.place("name", fitted, type, MARGIN, RIGHT - MARGIN)
     sheet.y = max(name.ink.bottom, name.lines[0].box.bottom) + 28
-    facts = f"{len(book.kit.colors)} colours  ·  {len(_names(book))} families  ·  {len(styles)} styles"
+    counted = (("colour", book.kit.colors), ("typeface", _names(book)), ("style", styles))
+    facts = "  ·  ".join(f"{len(things)} {word}{'' if len(things) == 1 else 's'}" for word, things in counted)
     sheet.caption("facts", facts, MARGIN, 760.0, book.ink)
     if book.kit.licence:
         sheet.caption("licence", book.kit.licence, RIGHT - 560, 560.0, book.ink, align="end")
@@ -90,10 +91,8 @@ def _palette(sheet: Sheet) -> None:
         contrast = f"{color.contrast(book.ink):.1f} to ink  ·  {color.contrast(book.paper):.1f} to paper"
         top = swatch.bottom + 16
         sheet.caption(f"color/{token}/token", token, x, _CELL, book.ink, top=top, strong=True)
-        for line, text in enumerate((named, color.hex, contrast)):
-            if text:
-                down = top + (line + 1) * CAPTION_STEP
-                sheet.caption(f"color/{token}/{line}", text, x, _CELL, book.ink, top=down)
+        for line, text in enumerate(filter(None, (named, color.hex, contrast)), start=1):
+            sheet.caption(f"color/{token}/{line}", text, x, _CELL, book.ink, top=top + line * CAPTION_STEP)
     sheet.y += height + 16 + 4 * CAPTION_STEP + _SECTION_GAP
 
 
