@@ -103,7 +103,7 @@ class Book:
         weight = max((640 if strong else found.weight) - (_GRADE if color == self.paper else 0), 1)
         return replace(
             found, families=families, weight=weight, tracking=0.0, upper=False, small_caps="none", decoration=None,
-            features=(("lnum", 1), ("tnum", 1)),
+            features=(("lnum", 1),),
         )  # fmt: skip
 
     def shows(self, sample: Sample, type: Type) -> bool:
