@@ -31,10 +31,10 @@ CAPTION_DROPOUT = 0.1  # of the items: what guidance leads away from
 REFERENCE_DROPOUT = 0.1  # of the batches with references: their words are said, their pictures are not shown
 # Of the batches with references, small pictures only: the picture itself is shown and is to come out again. Nothing
 # else teaches as fast that what is not edited is copied, place by place.
-SAME_SHARE, SAME_AREA = 0.1, 16 * 16
+SAME_SHARE, SAME_AREA = 0.06, 16 * 16
 # Likewise a window of the picture, around its product, is shown as the product's reference: copying is then a shift.
-WINDOW_SHARE, WINDOW = 0.25, 4  # tokens on each side, as many as a reference of 64 px has
-EDIT_SHARE = 0.4  # of the batches with references
+WINDOW_SHARE, WINDOW = 0.12, 4  # tokens on each side, as many as a reference of 64 px has
+EDIT_SHARE = 0.45  # of the batches with references
 # How many references a scene comes with, and how often.
 COUNTS = {1: 60, 2: 16, 3: 7, 4: 7, 5: 2, 6: 2, 7: 1, 8: 1, 9: 1, 10: 3}
 TRIES = 4  # at saying a scene within the text window

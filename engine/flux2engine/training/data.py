@@ -11,8 +11,9 @@ import math
 import random
 from dataclasses import replace
 
+from flux2engine.training.buckets import size_for
 from flux2engine.training.colours import companion, random_colour
-from flux2engine.training.products import CutOut, Identity, draw_identity, shape_of
+from flux2engine.training.products import SHARE_SHOWN, CutOut, Identity, draw_identity, shape_of
 from flux2engine.training.scene import (
     ASPECTS,
     CAMERAS,
@@ -37,6 +38,7 @@ from flux2engine.training.scene import (
     stand_width,
     units,
 )
+from flux2engine.variants import PIXELS_PER_TOKEN
 
 __all__ = [
     "ASPECTS",
@@ -200,13 +202,42 @@ def _draw_empty(rng: random.Random, aspect: float, kind: Kind) -> str:
 
 def _fill_studio(rng: random.Random, scene: Scene, cut_outs: list[CutOut], package_share: float) -> Scene:
     """Stand a product on the set, beside it now and then a smaller one or a whole row."""
-    size = rng.uniform(0.46, 0.5) * (1.3 if scene.aspect < 0.75 else 1.15 if scene.aspect > 1.7 else 1.0)
-    main = _place(scene, draw_identity(rng, cut_outs, package_share), size, scene.centre)
-    scene = replace(scene, main=main)
+    scene, main = _stand_main(scene, draw_identity(rng, cut_outs, package_share))
     bare = scene.decor in ("none", "leaf shadow")
     if scene.stand == "none" and bare and rng.random() < 0.2:
         return _add_row(rng, scene, main, cut_outs)
     return replace(scene, extra=draw_extra(rng, scene, cut_outs)) if bare and rng.random() < 0.25 else scene
+
+
+_TOKENS = 64  # of the picture whose grid the main product stands in
+_REFERENCE = 4  # tokens on each side of a product's reference, 64 px, beside such a picture
+
+
+def _stand_main(scene: Scene, identity: Identity) -> tuple[Scene, Placed]:
+    """Stand the main product so that its reference lies over the picture token by token, whole or at half its size.
+
+    Copying it is then the same shift for every token, which words settle: the camera, the stand and the empty side. The
+    product's middle is on the grid and not its foot, so the stand, the floor and the horizon go where its foot is.
+    """
+    columns, rows = (side // PIXELS_PER_TOKEN for side in size_for(scene.aspect, _TOKENS))
+    unit, shape = min(columns, rows), shape_of(identity)
+    stand = stand_height(scene) * unit
+    top = math.inf if scene.stand == "none" else 1.95 * stand_width(scene) * unit * TOP_SHARE[scene.stand]
+    cx = columns / 2 + round((scene.centre - 0.5) * columns)
+    for scale in (1.0, 0.5):
+        width, height = (SHARE_SHOWN * _REFERENCE * scale * side for side in shape)
+        nominal = SHARE_SHOWN * _REFERENCE * scale * 0.42  # the middle above the foot, were it a common product
+        cy = round(scene.ground * rows - stand - nominal)
+        while cy > 1 and cy + height / 2 + stand > 0.96 * rows:
+            cy -= 1
+        if cy - height / 2 >= 0.03 * rows and width <= min(top, 2 * cx - 0.1, 2 * (columns - cx) - 0.1):
+            break
+    foot, half = (cy + height / 2) / rows, width / 2 / columns
+    box = (cx / columns - half, foot - height / rows, cx / columns + half, foot)
+    ground = foot + stand / rows - (0.012 if scene.stand != "none" else 0.0)
+    horizon = min(scene.horizon, ground - 0.045)
+    main = Placed(identity, box, 0.0, False)
+    return replace(scene, main=main, centre=cx / columns, ground=ground, horizon=horizon), main
 
 
 def draw_extra(rng: random.Random, scene: Scene, cut_outs: list[CutOut]) -> Placed | None:
@@ -272,7 +303,7 @@ def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], pac
             cy = top + (bottom - top) * (row + 0.5) / rows + rng.uniform(-slack, slack) * unit[1]
             half = across / 2 * unit[0], down / 2 * unit[1]
             box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
-            props.append(Placed(identity, box, angle, _flipped(scene, identity)))
+            props.append(Placed(identity, box, angle, False))
     return replace(scene, props=tuple(props))
 
 
@@ -287,8 +318,6 @@ def _place(scene: Scene, identity: Identity, size: float, centre: float) -> Plac
     """Stand a product on the ground or the stand; `size` is its longer side, relative to the picture's shorter one."""
     unit_x, unit_y = units(scene.aspect)
     base = scene.ground - stand_height(scene) * unit_y
-    if scene.empty == "top":
-        size *= 0.8
     shape = shape_of(identity)
     size = min(size, (base - 0.04) / unit_y / shape[1])
     if scene.stand != "none":
@@ -297,12 +326,7 @@ def _place(scene: Scene, identity: Identity, size: float, centre: float) -> Plac
     centre = min(max(centre, width / 2 + 0.01), 1 - width / 2 - 0.01)
     foot = base + (0.012 if scene.stand != "none" else 0.0)
     box = (centre - width / 2, foot - height, centre + width / 2, foot)
-    return Placed(identity, box, 0.0, _flipped(scene, identity))
-
-
-def _flipped(scene: Scene, identity: Identity) -> bool:
-    # Packages are painted lit from the left. A cut-out stands as its reference shows it.
-    return identity.cut_out is None and scene.light == "right"
+    return Placed(identity, box, 0.0, False)  # as its reference shows it
 
 
 def _declare_empty(rng: random.Random, scene: Scene) -> Scene:

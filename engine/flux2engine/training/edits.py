@@ -16,7 +16,7 @@ from flux2engine.training.products import CutOut, draw_identity, shape_of
 EditKind = Literal["backdrop", "palette", "light", "swap", "remove", "add", "outpaint"]
 EDIT_KINDS: tuple[EditKind, ...] = get_args(EditKind)
 # Few scenes have room for something to come or go: those that do are mostly used for it.
-_SHARES = {"backdrop": 26, "palette": 14, "light": 14, "swap": 16, "remove": 30, "add": 30, "outpaint": 10}
+_SHARES = {"backdrop": 44, "palette": 14, "light": 14, "swap": 16, "remove": 30, "add": 30, "outpaint": 10}
 
 
 @dataclass(frozen=True)

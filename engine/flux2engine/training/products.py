@@ -29,6 +29,7 @@ _REFUSED = re.compile(
     r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount|"
     r"with slash|restroom)\b"
 )
+SHARE_SHOWN = 29 / 32  # of a reference's side: how long a product's longer side is there
 _GROUPS = ("Objects", "Food & Drink", "Animals & Nature", "Activities", "Travel & Places")
 
 
@@ -158,7 +159,8 @@ def _ground(rng: random.Random) -> RGB:
 def reference_picture(identity: Identity, side: int, rng: random.Random) -> Image.Image:
     """Show the product alone on a plain ground, as a brand kit would hold it: RGB, `side` × `side`."""
     ground = _ground(rng)
-    picture = paint_identity(identity, round(side * rng.uniform(0.87, 0.93)))
+    share = SHARE_SHOWN if rng.random() < 0.85 else rng.uniform(0.84, 0.95)
+    picture = paint_identity(identity, round(side * share))
     canvas = Image.new("RGB", (side, side), ground)
     canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), picture)
     return canvas.filter(ImageFilter.GaussianBlur(0.3)) if rng.random() < 0.1 else canvas

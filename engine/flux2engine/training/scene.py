@@ -5,6 +5,7 @@ Drawing and painting agree on sizes through the functions here; knows nothing of
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -107,9 +108,9 @@ def stand_height(scene: Scene) -> float:
 
 _WIDTHS = {
     "none": (0.0, 0.0),
-    "round podium": (0.225, 0.255),
+    "round podium": (0.235, 0.265),
     "stacked podium": (0.285, 0.315),
-    "box plinth": (0.194, 0.216),
+    "box plinth": (0.235, 0.26),
     "steps": (0.398, 0.423),
     "stairs": (0.278, 0.303),
     "archway": (0.31, 0.33),
@@ -129,7 +130,9 @@ TOP_SHARE = {
 
 def stand_width(scene: Scene) -> float:
     """Return half the stand's width, relative to the picture's shorter side; drawing and painting agree on it."""
-    wide = random.Random(scene.seed + 2).uniform(*_WIDTHS[scene.stand])
+    # Products keep their area in long pictures, and what they stand on does too.
+    stretch = min(1.35, math.sqrt(max(scene.aspect, 1 / scene.aspect)))
+    wide = random.Random(scene.seed + 2).uniform(*_WIDTHS[scene.stand]) * stretch
     return min(wide, min(scene.centre, 1 - scene.centre) / units(scene.aspect)[0] - 0.02)
 
 

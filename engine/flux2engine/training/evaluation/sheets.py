@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from flux2engine.training.products import CutOut, Identity, is_held_out, paint_identity
+from flux2engine.training.products import SHARE_SHOWN, CutOut, Identity, is_held_out, paint_identity
 
 COLUMNS = 10
 
@@ -64,7 +64,7 @@ def read_sheet(sheet: Sheet, folder: Path, out: Path) -> list[CutOut]:
 
 def plain_reference(identity: Identity, side: int = 128) -> Image.Image:
     """Show the product alone on white."""
-    picture = paint_identity(identity, round(side * 0.9))
+    picture = paint_identity(identity, round(side * SHARE_SHOWN))
     canvas = Image.new("RGB", (side, side), (255, 255, 255))
     canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), picture)
     return canvas
