@@ -7,19 +7,14 @@ Knows no fonts: text is refused.
 from __future__ import annotations
 
 import functools
-import os
-import subprocess
-import sys
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from flux2flow.errors import GateError
+from flux2flow.gates import confined
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 64_000_000
-TIMEOUT_SECONDS = 12.0
-"""Wall clock for one drawing; the child's own processor limit (10 s) usually ends it before."""
+_RESVG = confined.Renderer("svg_renderer", "resvg_py", "SVG", "the package resvg-py: install flux2flow again")
 _CACHED_DRAWINGS = 64
 
 
@@ -62,71 +57,4 @@ def rasterise(data: bytes, width: int, height: int, color: str = "") -> bytes:
 
 def draw_confined(source: bytes, width: int, height: int) -> tuple[str, bytes]:
     """Draw SVG source as it is in a confined child; returns the child's confinement status and a PNG."""
-    program = str(Path(__file__).resolve().with_name("raster_child.py"))
-    try:
-        child = subprocess.Popen(
-            [sys.executable, "-I", "-S", program, _resvg_folder(), str(width), str(height)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_child_environment(),
-            cwd=Path(sys.executable).anchor,
-            close_fds=True,
-        )
-    except OSError as error:
-        raise GateError(f"the process that draws SVG files cannot be started: {error}") from error
-    answer = _converse(child, source, limit=width * height * 4 + 1_000_000)
-    head, _, body = answer.partition(b"\n")
-    verdict, _, status = head.decode("utf-8", "replace").partition(" ")
-    if verdict == "ok":
-        return status, body
-    if verdict == "error":
-        raise GateError(f"the SVG cannot be drawn: {body.decode('utf-8', 'replace')[:200]}")
-    raise GateError(f"the SVG cannot be drawn: its renderer ended without a picture (exit {child.returncode})")
-
-
-def _converse(child: subprocess.Popen[bytes], source: bytes, limit: int) -> bytes:
-    """Feed the child and read at most `limit` bytes of its answer; kill it when the time is up."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    stdin, stdout = child.stdin, child.stdout
-
-    def feed() -> None:
-        try:
-            stdin.write(source)
-            stdin.close()
-        except BrokenPipeError:
-            return  # the child died early; its missing answer says so
-
-    feeder = threading.Thread(target=feed, daemon=True)
-    alarm = threading.Timer(TIMEOUT_SECONDS, child.kill)
-    alarm.start()
-    feeder.start()
-    try:
-        answer = stdout.read(limit + 1)
-        if len(answer) > limit:
-            raise GateError("the SVG's renderer answered with more than a picture")
-        child.wait()
-        return answer
-    finally:
-        alarm.cancel()
-        child.kill()
-        child.wait()
-        feeder.join()
-        stdout.close()
-
-
-@functools.cache
-def _resvg_folder() -> str:
-    """Return the folder that holds the renderer's package, found without importing it here."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("resvg_py")
-    if spec is None or spec.origin is None:
-        raise GateError("SVG files need the package resvg-py: install flux2flow again")
-    return str(Path(spec.origin).resolve().parent.parent)
-
-
-def _child_environment() -> dict[str, str]:
-    """Nothing of ours; Windows cannot start a process without its system folder."""
-    return {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}
+    return confined.drawn(_RESVG, source, width, height, limit=width * height * 4)

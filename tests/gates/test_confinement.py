@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flux2flow.errors import GateError
-from flux2flow.gates import confinement, vectors
+from flux2flow.gates import confined, confinement, documents, vectors
 
 MODULE = Path(confinement.__file__)
 needs_landlock = pytest.mark.skipif(
@@ -93,29 +93,86 @@ def test_status_says_why_where_the_kernel_has_no_landlock(monkeypatch: pytest.Mo
 
 @needs_landlock
 def test_the_raster_child_reports_that_it_is_confined() -> None:
-    source = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
-    status, png = vectors.draw_confined(source, 4, 4)
+    status, png = vectors.draw_confined(SQUARE, 4, 4)
     assert status == "landlock"
     assert png.startswith(b"\x89PNG")
 
 
+def beside(folder: Path, monkeypatch: pytest.MonkeyPatch, **modules: str) -> None:
+    """Let children start from a copy of their folder in which these modules are others."""
+    for name in ("confined_child", "confinement", "svg_renderer", "pdf_renderer"):
+        shutil.copy(MODULE.with_name(f"{name}.py"), folder)
+    for name, code in modules.items():
+        (folder / f"{name}.py").write_text(code)
+    monkeypatch.setattr(confined, "__file__", str(folder / "confined.py"))
+
+
+SQUARE = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
+
+
 def test_where_nothing_confines_the_child_draws_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A kernel without Landlock costs a wall, never the picture."""
-    shutil.copy(Path(vectors.__file__).with_name("raster_child.py"), tmp_path)
     bare = "def confine(*, cpu_seconds, memory_bytes):\n    return 'unconfined: a test'\n"
-    (tmp_path / "confinement.py").write_text(bare)
-    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
-    source = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4"/></svg>'
-    status, png = vectors.draw_confined(source, 4, 4)
+    beside(tmp_path, monkeypatch, confinement=bare)
+    status, png = vectors.draw_confined(SQUARE, 4, 4)
     assert status == "unconfined: a test"
     assert png.startswith(b"\x89PNG")
 
 
+SPY = """
+import sys
+{first}
+CPU_SECONDS, MEMORY_BYTES, FAILURES = 5, 10**9, (ValueError,)
+def draw(source, *numbers):
+    return " ".join((*sorted(sys.modules), *sys.path)).encode()
+"""
+
+
+def test_a_child_starts_bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It holds neither flux2flow nor what is slow to import, and finds no module by the folder it lies in."""
+    slow = {"pathlib", "importlib.util", "site", "typing", "re"}
+    for first, expected in (("", set()), ("import pathlib", {"pathlib", "re"})):
+        beside(tmp_path, monkeypatch, svg_renderer=SPY.format(first=first))
+        held = vectors.draw_confined(SQUARE, 4, 4)[1].decode().split()
+        assert "ctypes" in held  # the walls
+        assert not [name for name in held if name.startswith("flux2flow") or name == str(tmp_path)]
+        assert slow & set(held) == expected
+
+
+@needs_landlock
+@pytest.mark.parametrize("renderer", ["svg_renderer", "pdf_renderer"])
+def test_every_renderer_draws_behind_the_walls(renderer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One start for both: what a renderer tries on a file is refused; without the walls it succeeds."""
+    if renderer == "pdf_renderer":
+        pytest.importorskip("pypdfium2")
+    attempt = SPY.replace("{first}", "").replace("sys.modules", "open('/etc/hostname').read() and ['read']")
+    free = "def confine(*, cpu_seconds, memory_bytes):\n    return 'free'\n"
+
+    def draw() -> object:
+        if renderer == "svg_renderer":
+            return vectors.draw_confined(SQUARE, 4, 4)
+        return documents.first_page(b"%PDF-", 4)
+
+    beside(tmp_path, monkeypatch, **{renderer: attempt})
+    with pytest.raises(GateError, match="ended without a picture"):
+        draw()
+    beside(tmp_path, monkeypatch, **{renderer: attempt, "confinement": free})
+    if renderer == "svg_renderer":
+        assert draw()
+    else:
+        with pytest.raises(GateError, match="answer cannot be read"):  # it did answer: with words
+            draw()
+
+
+def test_bytes_that_are_no_text_are_refused_by_the_renderer() -> None:
+    """Not a crash of the child: it says what is wrong."""
+    with pytest.raises(GateError, match=r"the SVG cannot be drawn: .*utf-8"):
+        vectors.draw_confined(b"<svg>\xff</svg>", 4, 4)
+
+
 def test_a_child_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    sleeper = tmp_path / "raster_child.py"
-    sleeper.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
-    monkeypatch.setattr(vectors, "TIMEOUT_SECONDS", 0.5)
+    beside(tmp_path, monkeypatch, confined_child="import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(confined, "TIMEOUT_SECONDS", 0.5)
     started = time.monotonic()
     with pytest.raises(GateError, match="ended without a picture"):
         vectors.draw_confined(b"<svg/>", 4, 4)
@@ -123,8 +180,11 @@ def test_a_child_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_child_that_floods_its_answer_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    flood = tmp_path / "raster_child.py"
-    flood.write_text("import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
-    monkeypatch.setattr(vectors, "__file__", str(tmp_path / "vectors.py"))
-    with pytest.raises(GateError, match="more than a picture"):
+    """And the message names what was being drawn."""
+    beside(tmp_path, monkeypatch, confined_child="import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
+    with pytest.raises(GateError, match="the SVG's renderer answered with more than a picture"):
         vectors.draw_confined(b"<svg/>", 4, 4)
+    pytest.importorskip("pypdfium2")
+    monkeypatch.setattr(documents, "MAX_PIXELS", 1000)
+    with pytest.raises(GateError, match="the PDF's renderer answered with more than a picture"):
+        documents.first_page(b"%PDF-", 4)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from flux2flow.errors import GateError
-from flux2flow.gates import pictures, vectors
+from flux2flow.gates import confined, pictures, vectors
 from flux2flow.gates.svg_sanitiser import sanitised
 
 ROOT = Path(__file__).parents[2]
@@ -225,7 +225,7 @@ def test_hostile_files_never_crash_or_hold_up_the_parent(folder: str) -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of hostile files is not at hand")
 def test_the_child_takes_the_crashes_of_unsanitised_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the sanitiser too, the parent lives, and some of these files do end their renderer."""
-    monkeypatch.setattr(vectors, "TIMEOUT_SECONDS", 3.0)
+    monkeypatch.setattr(confined, "TIMEOUT_SECONDS", 3.0)
     ended = 0
     names = ("bug1062*", "bug323*", "bug345*", "bug1092*", "layer-nesting*", "bug187*", "bug352*")
     for path in sorted(path for name in names for path in (CORPUS / "svg-librsvg-crash").glob(name)):
