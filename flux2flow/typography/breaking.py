@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from flux2flow.domain.kept_together import CURRENCY_CODES, CURRENCY_SIGNS
 from flux2flow.typography import dictionaries, no_break, phrases
 from flux2flow.typography.casing import names_in
 from flux2flow.typography.line_break import opportunities
-from flux2flow.typography.no_break_table import CURRENCY_CODES, CURRENCY_SIGNS
 
 SEVERE = 0.3
 """From this penalty on a break parts what belongs together: it is taken only where the text would be far too small."""

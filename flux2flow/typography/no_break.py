@@ -1,7 +1,7 @@
 """A text and its language → where a line must not end, and where it had better not.
 
-Numbers and their units, dates, names, French spaces, one-letter words: all by the table in `no_break_table`. Knows
-nothing about line breaking itself, so that a check can ask it what a finished line should not have parted.
+Numbers and their units, dates, names, French spaces, one-letter words: by the words in `domain.kept_together` and the
+patterns in `no_break_table`. Knows nothing about line breaking itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 import sys
 from functools import lru_cache
 
-from flux2flow.typography.no_break_table import CURRENCY_CODES, CURRENCY_SIGNS, EVERYWHERE, RULES, Rules
+from flux2flow.domain.kept_together import CURRENCY_CODES, CURRENCY_SIGNS, Words, neighbour, words_of
+from flux2flow.typography.no_break_table import EVERYWHERE, PATTERNS
 
 AVOIDED = 0.08
 """The penalty of a break after a word that had better not end a line."""
@@ -26,7 +27,7 @@ def held(text: str, language: str) -> frozenset[int]:
     """Find the indices of characters that never begin a line, because the text just before them holds them."""
     return frozenset(
         index
-        for pattern in _compiled(_primary(language))
+        for pattern in _compiled(neighbour(language))
         for match in pattern.finditer(text)
         for index in _places(match)
     )
@@ -35,14 +36,10 @@ def held(text: str, language: str) -> frozenset[int]:
 @lru_cache(maxsize=1024)
 def avoided(text: str, language: str) -> frozenset[int]:
     """Find the indices of characters before which a line had better not end: short words that lean forward."""
-    words = RULES.get(_primary(language), Rules()).avoided
+    words = words_of(language).avoided
     if not words:
         return frozenset()
     return frozenset(match.end() for match in _pattern(rf"(?<![\w’'-])(?i:{words})␣").finditer(text))
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").split("-")[0].lower()
 
 
 def _places(match: re.Match[str]) -> range | set[int]:
@@ -54,11 +51,11 @@ def _places(match: re.Match[str]) -> range | set[int]:
 
 @lru_cache(maxsize=256)
 def _compiled(language: str) -> tuple[re.Pattern[str], ...]:
-    rules = RULES.get(language, Rules())
-    return tuple(_pattern(source) for source in (*EVERYWHERE, *_of_words(rules), *rules.patterns))
+    sources = (*EVERYWHERE, *_of_words(words_of(language)), *PATTERNS.get(language, ()))
+    return tuple(_pattern(source) for source in sources)
 
 
-def _of_words(rules: Rules) -> list[str]:
+def _of_words(rules: Words) -> list[str]:
     """Turn a language's lists of words into patterns; each word as it is written, or in capitals."""
     months, numbered, titles, quantities = (
         f"(?:{words}|{words.upper()})" if words else ""
@@ -86,6 +83,10 @@ def _of_words(rules: Rules) -> list[str]:
         sources.append(rf"(?<![\w’'-])(?i:{rules.short})␣(?=\S)")
     if rules.leaning:
         sources.append(rf"{{L}}␣(?=(?i:{rules.leaning})(?![\w-]))")
+    if rules.closing:
+        sources.append(rf"␣(?=[{rules.closing}])")
+    if rules.opening:
+        sources.append(rf"[{rules.opening}]␣")
     return sources
 
 

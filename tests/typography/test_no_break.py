@@ -6,10 +6,13 @@ import random
 
 import pytest
 
+from flux2flow.domain.kept_together import WORDS, Words
 from flux2flow.typography import no_break
 from flux2flow.typography.breaking import breaks, hindrance
 from flux2flow.typography.no_break import avoided, held
-from flux2flow.typography.no_break_table import RULES
+from flux2flow.typography.no_break_table import PATTERNS
+
+LANGUAGES = sorted({*WORDS, *PATTERNS})
 
 
 def marked(text: str, language: str) -> str:
@@ -103,6 +106,7 @@ def test_rules_belong_to_their_language(language: str, text: str, elsewhere: str
         ("zh", "第^一^次的十^二^个统一标准"),
         ("zh", "6^月^1^8^日仅售9^9^元，第^5^届"),
         ("en", "a^b^c^@^d^-^e^.^c^o^m or d^-^e^.^c^o^m/shop"),
+        ("en", "at https://^example.限时"),
         ("fr", "au 0^1^ ^2^3^ ^4^5^ ^6^7^ ^8^9 ou"),
     ],
 )
@@ -129,7 +133,7 @@ def test_without_the_table_everything_parts(monkeypatch: pytest.MonkeyPatch) -> 
     text = "Światło w domu"
     assert [place.index for place in breaks(text, "pl")] == [8, 14]
     assert hindrance(text, 10, "pl") == "no-break"
-    monkeypatch.setattr(no_break, "RULES", {})
+    monkeypatch.setattr(no_break, "words_of", lambda language: Words())
     for cached in (no_break.held, no_break._compiled, breaks):
         cached.cache_clear()
     assert [place.index for place in breaks(text, "pl")] == [8, 10, 14]
@@ -152,7 +156,7 @@ def test_short_words_that_had_better_not_end_a_line(language: str, text: str, in
 
 def test_every_language_compiles_and_holds_its_own_words() -> None:
     """Every list of the table is a valid pattern, and every word that takes a number holds one."""
-    for language, rules in RULES.items():
+    for language, rules in WORDS.items():
         assert held("5 kg", language) == {2}
         for words in (rules.months, rules.quantities):
             link = f"{rules.day_link} " if rules.day_link and words == rules.months else ""
@@ -164,7 +168,7 @@ def test_every_language_compiles_and_holds_its_own_words() -> None:
 
 def test_lists_hold_no_word_twice() -> None:
     """A word that stands twice in a list is a slip."""
-    for language, rules in RULES.items():
+    for language, rules in WORDS.items():
         for words in (rules.months, rules.numbered, rules.titles, rules.quantities, rules.short, rules.avoided):
             listed = words.split("|")
             assert len(listed) == len(set(listed)), (language, sorted(listed))
@@ -177,7 +181,7 @@ def test_random_texts_hold_inside_only() -> None:
     seen = 0
     for number in range(2000):
         text = "".join(source.choice(letters) for _ in range(24))
-        language = sorted(RULES)[number % len(RULES)]
+        language = LANGUAGES[number % len(LANGUAGES)]
         places = held(text, language) | avoided(text, language)
         seen += len(places)
         assert all(0 < place <= len(text) for place in places)

@@ -1,57 +1,27 @@
-"""Set lines → what belongs together and was parted: names, numbers and units, dates, French marks, single letters.
+"""Set lines → what belongs together and was parted: names, numbers and units, dates, spaced marks, single letters.
 
-Has rules of its own and asks nothing of the typesetter, so that a mistake of its rules does not pass here too.
+Shares its words with the typesetter (`domain.kept_together`) and none of its patterns: it judges the line ends that
+were really set, so that a mistake of the typesetter's rules does not pass here too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from flux2flow.domain.finding import Finding, Level
+from flux2flow.domain.kept_together import CURRENCY_CODES, CURRENCY_SIGNS, UNITS, neighbour, words_of
 from flux2flow.domain.layout import PlacedText
 from flux2flow.interfaces import CheckSubject
 from flux2flow.validation.subjects import about, excerpt, stop
 
 _SPACE = "[ \u00a0\u2009\u202f\n]"
-_UNIT = r"(?:%|‰|°C?|℃|[€$£¥₹₽]|[kKMGTmcµn]?(?:m|g|l|L|W|V|A|Hz|B|b|s|J|Pa)|px|pt|dB|lm|min|h|ha|kWh|EUR|USD|GBP|CHF)"
-_EVERYWHERE = (
-    ("a number and its unit", re.compile(rf"\d({_SPACE}+){_UNIT}(?!\w)")),
-    ("a sign and its number", re.compile(rf"[€$£¥₹§№#]({_SPACE}+)\d")),
-    ("the parts of a number", re.compile(rf"\d({_SPACE})\d{{3}}(?!\d)")),
-    ("a date", re.compile(rf"(?<!\d)\d{{1,2}}\.({_SPACE}+)\d{{1,2}}\.")),
-)
-_BY_LANGUAGE: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {}
-
-_MONTHS = {
-    "en": "January|February|March|April|May|June|July|August|September|October|November|December",
-    "de": "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember",
-    "fr": "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
-    "es": "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre",
-    "it": "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
-    "nl": "januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december",
-    "pl": "stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia",
-}
-for _language, _names in _MONTHS.items():
-    # As it is written, or in capitals: ‘12 may go’ is no date.
-    _before = rf"(?<!\d)\d{{1,2}}\.?({_SPACE}+)(?:{_names}|{_names.upper()})\b"
-    _BY_LANGUAGE[_language] = (("a date", re.compile(_before)),)
-_BY_LANGUAGE["en"] += (
-    ("a date", re.compile(rf"\b(?:{_MONTHS['en']})({_SPACE}+)\d{{1,2}}(?!\d)")),
-    ("a title and its name", re.compile(rf"\b(?:Mr|Mrs|Ms|Dr|Prof)\.({_SPACE}+)[A-Z]")),
-)
-_BY_LANGUAGE["fr"] += (
-    ("a word and its mark", re.compile(rf"\w({_SPACE}+)[;:!?»%]")),
-    ("a mark and its word", re.compile(rf"«({_SPACE}+)\w")),
-    ("a title and its name", re.compile(rf"\b(?:M\.|Mme|Mlle|Dr)({_SPACE}+)[A-ZÉ]")),
-)
-# Polish and Czech leave no one-letter preposition or conjunction at a line's end (sierotki; ČSN 01 6910).
-_BY_LANGUAGE["pl"] += (("a single letter and its word", re.compile(rf"(?<!\w)[aiouwzAIOUWZ]({_SPACE}+)\w")),)
-for _language in ("cs", "sk"):
-    _BY_LANGUAGE[_language] = (
-        ("a single letter and its word", re.compile(rf"(?<!\w)[ksvzouaiKSVZOUAI]({_SPACE}+)\w")),
-        ("a date", re.compile(rf"(?<!\d)\d{{1,2}}\.({_SPACE}+)[^\W\d_]")),
-    )
+_GAP = f"({_SPACE}+)"
+"""What a line must not end in: a pattern's groups are its gaps, and nothing else."""
+_DAY, _LETTER = r"(?<!\d)\d{1,2}", r"[^\W\d_]"
+_SMALL = f"[{''.join(chr(code) for code in range(0x61, 0x0590) if chr(code).islower())}]"
+_UNIT = UNITS.replace("␣", f"{_SPACE}+")
 
 
 class _NoBreak:
@@ -85,14 +55,61 @@ class _NoBreak:
 
 def _kept(text: PlacedText, subject: CheckSubject) -> Iterator[tuple[str, int, int, str]]:
     """Yield what is to stay whole: its kind, and between which indices no line may end."""
-    language = subject.scene.locale.split("-")[0].lower()
-    for what, pattern in (*_EVERYWHERE, *_BY_LANGUAGE.get(language, ())):
+    for what, pattern in _rules(neighbour(subject.scene.locale)):
         for match in pattern.finditer(text.text):
-            yield f"{what} are" if " and " in what or "parts" in what else f"{what} is", *match.span(1), match.group()
+            for gap in range(1, pattern.groups + 1):
+                if match.start(gap) >= 0:
+                    yield what, *match.span(gap), match.group()
     for name in (*subject.scene.unbroken, *subject.standards.names):
         words = r"\s+".join(re.escape(word) for word in name.split())
         for match in re.finditer(rf"(?<!\w){words}(?!\w)", text.text, re.IGNORECASE):
             yield "the name is", match.start(), match.end() - 1, match.group()
+
+
+@lru_cache(maxsize=64)
+def _rules(language: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Write the patterns of a language, each with what it says was parted."""
+    sources = [
+        ("a number and its unit are", rf"\d{_GAP}(?:{_UNIT}|[{CURRENCY_SIGNS}٪؉]|{CURRENCY_CODES})(?!\w)"),
+        ("a sign and its number are", rf"(?:[{CURRENCY_SIGNS}§№#]|(?<![A-Z])(?:{CURRENCY_CODES})){_GAP}\d"),
+        ("the parts of a number are", rf"\d({_SPACE})\d{{3}}(?!\d)"),
+        ("a date is", rf"{_DAY}\.{_GAP}\d{{1,2}}\."),
+        *_of_words(language),
+    ]
+    return tuple((what, re.compile(source)) for what, source in sources)
+
+
+def _of_words(language: str) -> Iterator[tuple[str, str]]:
+    words = words_of(language)
+    if words.months:
+        months = _as_written(words.months)
+        after = r"(?!\w)" if words.months.isascii() else ""  # an ending may follow where names have cases
+        link = f"(?:(?i:{words.day_link}){_GAP})" if words.day_link else ""
+        yield "a date is", rf"{_DAY}(?:er|re|º|ª|\.)?{_GAP}{link}{months}{after}"
+        if words.month_first:
+            yield "a date is", rf"(?<!\w){months}{_GAP}\d{{1,2}}(?!\d)"
+    if words.ordinal_stop:  # before a capital the full stop may end a sentence
+        yield "a number and its word are", rf"{_DAY}\.{_GAP}{_SMALL}"
+    if words.numbered:
+        yield "a word and its number are", rf"(?<!\w){_as_written(words.numbered)}{_GAP}\d"
+    if words.titles:  # not after a number, where г. is a year and may end a sentence; a name has no small initial
+        titles = rf"(?<![\w-])(?<!\d{_SPACE}){_as_written(words.titles)}"
+        yield "a title and its name are", rf"{titles}{_GAP}(?!{_SMALL}){_LETTER}"
+    if words.quantities:
+        yield "a number and what it counts are", rf"\d{_GAP}{_as_written(words.quantities)}(?!\w)"
+    if words.short:
+        yield "a short word and the next are", rf"(?<![\w’'-])(?i:{words.short}){_GAP}\w"
+    if words.leaning:
+        yield "a word and its particle are", rf"{_LETTER}{_GAP}(?i:{words.leaning})(?![\w-])"
+    if words.closing:
+        yield "a word and its mark are", rf"\S{_GAP}[{words.closing}]"
+    if words.opening:
+        yield "a mark and its word are", rf"[{words.opening}]{_GAP}\S"
+
+
+def _as_written(words: str) -> str:
+    """Match words as they are written, or in capitals: ‘12 may go’ is no date, and ‘12 MAY’ is."""
+    return f"(?:{words}|{words.upper()})"
 
 
 CHECK = _NoBreak()
