@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,8 @@ def drawn(request: pytest.FixtureRequest) -> tuple[LoadedKit, dict[str, Layout]]
 def test_each_script_that_the_fonts_hold_has_a_page(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
     found, pages = drawn
     scripts = {
-        "aurora": ["latin", "greek", "cyrillic", "arabic", "japanese"],
-        "halfmoon": ["latin", "arabic", "japanese"],
+        "aurora": ["latin", "vietnamese", "greek", "cyrillic", "arabic", "urdu", "japanese"],
+        "halfmoon": ["latin", "vietnamese", "arabic", "urdu", "japanese"],
     }
     assert list(pages) == ["identity", *scripts[found.kit.brand_kit]]
 
@@ -89,6 +90,32 @@ def test_a_style_stands_on_a_ground_that_it_can_be_read_on() -> None:
     assert grounds == {"style/display/ground", "style/body/ground"}
 
 
+def test_a_script_of_columns_is_shown_in_them(drawn: tuple[LoadedKit, dict[str, Layout]]) -> None:
+    """Columns run from the right, the headline first; a script without them has none."""
+    _, pages = drawn
+    texts = {text.id: text for text in pages["japanese"].texts()}
+    headline, larger, smaller = (texts[f"style/body/columns/{number}"] for number in range(3))
+    assert headline.ink.x > larger.ink.right > larger.ink.x > smaller.ink.right
+    assert len(larger.lines) > 3
+    assert all(right.box.x > left.box.x for right, left in pairwise(larger.lines))
+    assert all(line.box.height > 3 * line.box.width for line in larger.lines[:-1])
+    assert not [text.id for text in pages["latin"].texts() if "/columns/" in text.id]
+
+
+def test_the_identity_shows_axes_and_figures() -> None:
+    """An axis from end to end at one size; tabular figures are equally wide, proportional ones are not."""
+    pages = _pages(_load("aurora"))
+    texts = {text.id: text for text in pages["identity"].texts()}
+    weights = [texts[f"axis/Inter/wght/{step}"] for step in range(5)]
+    widths = [text.ink.width for text in weights]
+    assert widths == sorted(widths)
+    assert widths[-1] > 1.1 * widths[0]
+    assert len({text.fit.size for text in weights}) == 1
+    wide = {tag: [texts[f"feature/Inter/{tag}/{line}"].ink.width for line in (0, 1)] for tag in ("tnum", "pnum")}
+    assert abs(wide["tnum"][0] - wide["tnum"][1]) < 6  # the side bearings of a one and an eight
+    assert wide["pnum"][1] - wide["pnum"][0] > 12
+
+
 def test_a_kit_without_arabic_shows_none() -> None:
     found = _load("halfmoon")
     assert "arabic" in _pages(found)
@@ -99,7 +126,7 @@ def test_a_kit_without_arabic_shows_none() -> None:
         styles[name] = style.model_copy(update={"families": families, "locales": locales})
     kit: BrandKit = found.kit.model_copy(update={"styles": styles})
     fonts = tuple(font for font in found.fonts if "Arabic" not in font.family)
-    assert list(_pages(replace(found, kit=kit, fonts=fonts))) == ["identity", "latin", "japanese"]
+    assert list(_pages(replace(found, kit=kit, fonts=fonts))) == ["identity", "latin", "vietnamese", "japanese"]
 
 
 def test_greek_of_a_japanese_font_is_no_greek_of_the_brand() -> None:
@@ -111,6 +138,103 @@ def test_greek_of_a_japanese_font_is_no_greek_of_the_brand() -> None:
     assert book.shows(greek, type)
     turned = replace(type, families=("Noto Sans JP", "Inter"))
     assert not book.shows(greek, turned)
+
+
+_TORTURE = Path(__file__).parents[1] / "torture" / "fonts"
+_OWN = Path(__file__).parent / "specimen_fonts"
+_INTER = KITS / "aurora" / "fonts" / "Inter-Variable.ttf"
+_SCRIPTS = {
+    "hebrew": _OWN / "NotoSansHebrew.subset.ttf",
+    "bengali": _OWN / "NotoSansBengali.subset.ttf",
+    "thai": _OWN / "NotoSansThai.subset.ttf",
+    "georgian": _OWN / "NotoSansGeorgian.subset.ttf",
+    "armenian": _OWN / "NotoSansArmenian.subset.ttf",
+    "korean": _OWN / "NotoSansKR.subset.otf",
+    "chinese-simplified": _OWN / "NotoSansSC.subset.otf",
+    "chinese-traditional": _OWN / "NotoSansTC.subset.otf",
+    "urdu": _TORTURE / "NotoNastaliqUrdu-Regular.subset.ttf",
+    "devanagari": _TORTURE / "NotoSansDevanagari-Regular.subset.ttf",
+    "tamil": _TORTURE / "NotoSansTamil-Regular.subset.ttf",
+    "khmer": _TORTURE / "NotoSansKhmer-Regular.subset.ttf",
+    "emoji": _TORTURE / "NotoColorEmoji.subset.ttf",
+}
+"""A font for every script that the shipped kits cannot write."""
+_KIT = """flux2flow: 1
+brand_kit: {name}
+name: Specimen
+colors: {{ink: "#16202c", paper: "#faf7f1", accent: "#9c2f3f"}}
+fonts:
+{fonts}
+styles:
+  display:
+    {{families: [{families}], weight: 700, tracking: -0.02, leading: 1.08, color: ink, accent: {{color: accent}}}}
+  body: {{families: [{families}], leading: 1.4, color: ink}}
+"""
+
+
+def _kit(folder: Path, fonts: dict[str, Path]) -> LoadedKit:
+    """Load a kit of these families, in this order."""
+    (folder / "fonts").mkdir(parents=True)
+    lines = []
+    for family, file in fonts.items():
+        shutil.copy(file, folder / "fonts")
+        weight = "" if "Variable" in file.name else ", weight: 400"
+        lines.append(f"  - {{family: {family}, file: fonts/{file.name}, licence: OFL-1.1{weight}}}")
+    text = _KIT.format(name=folder.name, fonts="\n".join(lines), families=", ".join(fonts))
+    (folder / "brand_kit.yaml").write_text(text)
+    return load_kit(str(folder), Project.of(folder.parent / "specimen.png"))
+
+
+@pytest.mark.parametrize("script", sorted(_SCRIPTS))
+def test_every_script_has_a_page_without_gaps_overlaps_or_boxes(tmp_path: Path, script: str) -> None:
+    """The script's font first, Inter after it (for emoji the other way round); Inter alone has no such page."""
+    both = {"Own": _SCRIPTS[script], "Inter": _INTER}
+    order = ("Inter", "Own") if script == "emoji" else ("Own", "Inter")
+    pages = _pages(_kit(tmp_path / "own", {family: both[family] for family in order}))
+    assert script in pages
+    test_every_glyph_is_found_and_every_text_stands_on_its_page((_load("aurora"), pages))
+    test_no_two_texts_of_a_page_touch((_load("aurora"), pages))
+    assert script not in _pages(_kit(tmp_path / "inter", {"Inter": _INTER}))
+
+
+def test_the_leading_that_a_script_needs_is_said(tmp_path: Path) -> None:
+    """Nastaliq in a style of tight leading is set wider than the style says, and the caption says so."""
+    pages = _pages(_kit(tmp_path / "own", {"Own": _SCRIPTS["urdu"], "Inter": _INTER}))
+    captions = {page: [text.text for text in pages[page].texts() if "/fact/" in text.id] for page in ("urdu", "latin")}
+    raised = [text for text in captions["urdu"] if "raised to" in text]
+    assert len(raised) == 2
+    assert all(float(text.split()[-1]) > 1.8 for text in raised)
+    assert not any("raised" in text for text in captions["latin"])
+    assert any("tracking none" in text for text in captions["urdu"])
+
+
+def test_captions_are_never_set_in_a_face_without_english(tmp_path: Path) -> None:
+    """Nastaliq has digits of its own; captions and their figures keep to the Latin face."""
+    pages = _pages(_kit(tmp_path / "own", {"Own": _SCRIPTS["urdu"], "Inter": _INTER}))
+    captions = [text for text in pages["urdu"].texts() if "/fact/" in text.id or "/size/" in text.id]
+    families = {run.font.font.family for text in captions for line in text.lines for run in line.runs}
+    assert families == {"Inter"}
+
+
+def test_a_kit_that_cannot_write_english_has_pages_all_the_same(tmp_path: Path) -> None:
+    """What its font lacks is left out, in captions too: no box in the place of a letter."""
+    naskh = KITS / "halfmoon" / "fonts" / "NotoNaskhArabic-Variable.ttf"
+    pages = _pages(_kit(tmp_path / "own", {"Own": naskh}))
+    assert list(pages) == ["identity", "urdu"]  # its Arabic ends in a full stop, which this font has not
+    for page in pages.values():
+        for text in page.texts():
+            assert all(glyph.id for line in text.lines for run in line.runs for glyph in run.glyphs), text.id
+
+
+def test_chinese_from_two_fonts_is_not_shown(tmp_path: Path) -> None:
+    """A Japanese font before a Chinese one sets some of the characters: a page of both would be a ransom note."""
+    japanese = KITS / "aurora" / "fonts" / "NotoSansJP-Regular.ttf"
+    chinese = _SCRIPTS["chinese-simplified"]
+    first = _pages(_kit(tmp_path / "first", {"Inter": _INTER, "JP": japanese, "SC": chinese}))
+    assert "chinese-simplified" not in first
+    assert "japanese" in first
+    second = _pages(_kit(tmp_path / "second", {"Inter": _INTER, "SC": chinese, "JP": japanese}))
+    assert "chinese-simplified" in second
 
 
 _BARE = """flux2flow: 1
@@ -142,7 +266,7 @@ def test_a_kit_of_one_colour_and_one_style_can_be_read(tmp_path: Path, color: st
     mark = book.color("mark")
     assert mark.contrast(book.ground(mark)) >= 4.5
     pages = _pages(found)
-    assert list(pages) == ["identity", "latin"]
+    assert list(pages) == ["identity", "latin", "vietnamese"]
     shown = {layer.id for layer in pages["identity"].placed}
     assert "icon/spark" in shown
     assert not any(id.startswith("logo/") for id in shown)
@@ -172,7 +296,7 @@ def test_the_command_writes_pages_and_names_them(
     shutil.copytree(KITS / "halfmoon", tmp_path / "halfmoon")
     monkeypatch.chdir(tmp_path)
     assert main(["kit", "specimen", "./halfmoon", "-o", "sheets"]) == 0
-    names = ["arabic", "identity", "japanese", "latin"]
+    names = ["arabic", "identity", "japanese", "latin", "urdu", "vietnamese"]
     assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == [f"halfmoon-{name}.png" for name in names]
     assert capsys.readouterr().out.count(".png") == len(names)
 

@@ -13,11 +13,12 @@ from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.layout import Layout, Placed, PlacedLogo, PlacedPicture, PlacedShape, PlacedText
 from flux2flow.domain.measures import Box, Color, PixelSize
-from flux2flow.domain.scene import Align, FitRule, Gradient, TextSpan, Type
+from flux2flow.domain.scene import Align, FitRule, Gradient, TextSpan, Type, Writing
 from flux2flow.execution.specimen.samples import Sample
 from flux2flow.interfaces import FileSource
 from flux2flow.planning.problems import Place
 from flux2flow.planning.types import Types
+from flux2flow.typography.casing import upper
 from flux2flow.typography.fitting import Fitted, Frame
 from flux2flow.typography.fonts import stack
 from flux2flow.typography.set_text import Typesetter
@@ -29,6 +30,10 @@ RAIL = 248.0
 """The width of the column at the left that captions stand in."""
 CONTENT = MARGIN + RAIL + GUTTER
 RIGHT = WIDTH - MARGIN
+COLUMNS = 4
+CELL = (RIGHT - MARGIN - (COLUMNS - 1) * GUTTER) / COLUMNS
+"""The width of one of four columns."""
+SECTION_GAP = 88.0
 CAPTION = 15.0
 CAPTION_STEP = 22.0
 _ENDLESS = 10_000.0
@@ -36,6 +41,10 @@ _READABLE = 4.5
 _PAPER = 12.0
 """Contrast of the palest colour to black from which it passes for paper."""
 _BLACK, _WHITE = Color(0, 0, 0), Color(255, 255, 255)
+_CAPTION = "aegnpxAGMPX0123456789"
+"""Letters that tell a face with Latin text from one with a Latin letter or two."""
+_PLAIN = {"−": "-", "–": "-", "·": "/"}
+"""What stands for a sign that a face lacks."""
 _GRADE = 80
 """Weight that light captions on a dark ground give up: light letters spread."""
 
@@ -98,8 +107,8 @@ class Book:
         styles = self.kit.styles
         plain = min(styles, key=lambda name: (styles[name].case == "upper", abs(styles[name].weight - 400), name))
         found = self.types("en").of("body" if "body" in styles else plain, color)
-        others = (font.family for font in self.fonts)
-        families = tuple(dict.fromkeys((*found.families, *others)))
+        every = dict.fromkeys((*found.families, *(font.family for font in self.fonts)))
+        families = tuple(sorted(every, key=lambda family: not self.says(family)))
         weight = max((640 if strong else found.weight) - (_GRADE if color == self.paper else 0), 1)
         return replace(
             found, families=families, weight=weight, tracking=0.0, upper=False, small_caps="none", decoration=None,
@@ -109,16 +118,53 @@ class Book:
     def shows(self, sample: Sample, type: Type) -> bool:
         """Say whether a style's families hold every character of a sample."""
         faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
-        if sample.with_latin:  # a Japanese font's Greek is no Greek of the brand
+        probe = set(upper(sample.probe, sample.locale) if type.upper else sample.probe)
+        if sample.with_latin:  # a Japanese font's Greek is no Greek of the brand, nor are letters put together of parts
             faces = tuple(face for face in faces if face.draws("a"))[:1]
-        probe = sample.probe.upper() if type.upper and sample.locale != "ar" else sample.probe
-        return all(any(face.draws(character) for face in faces) for character in set(probe))
+            return all(ord(character) in face.coverage for face in faces for character in probe) and bool(faces)
+        if sample.one_face:  # as the typesetter chooses: each letter from the first face that has it
+            letters = [letter for letter in probe if letter.isalpha()]
+            if len({next((face for face in faces if face.draws(letter)), None) for letter in letters}) > 1:
+                return False
+        return all(any(face.draws(character) for face in faces) for character in probe)
 
     def drawn(self, text: str, type: Type) -> str:
         """Leave out the words of a text that the style's families cannot draw."""
         faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
         words = [word for word in text.split("  ") if all(any(f.draws(c) for f in faces) for c in word)]
         return "  ".join(words)
+
+    def locale(self, sample: Sample) -> str:
+        """Give the name that the kit's styles know a sample's language by, else its own."""
+        known = {name for style in self.kit.styles.values() for name in style.locales}
+        return next((name for name in (sample.locale, *sample.locales) if name in known), sample.locale)
+
+    def has(self, feature: str, type: Type) -> bool:
+        """Say whether the face that sets a style's letters has an OpenType feature."""
+        return stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).primary.has(feature)
+
+    def said(self, text: str, type: Type) -> str:
+        """Give a caption in characters that its faces have: a hyphen for a minus, and nothing for what they lack."""
+        faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
+        every = ((character, _PLAIN.get(character, "")) for character in text)
+        kept = (next((form for form in forms if any(face.draws(form) for face in faces)), "") for forms in every)
+        return "".join(kept).strip()
+
+    def family(self, sample: Sample, type: Type) -> str:
+        """Name the family that sets a script's letters in a style."""
+        cuts = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
+        drawing = (name for name, cut in zip(type.families, cuts, strict=True) if cut.draws(sample.letters[0]))
+        return next(drawing, type.families[0])
+
+    def says(self, family: str) -> bool:
+        """Say whether a family can set captions, which are English."""
+        face = stack((family,), 400, 16, self.fonts, self.files).primary
+        return all(face.draws(letter) for letter in _CAPTION)
+
+    def holds(self, family: str, sample: Sample) -> bool:
+        """Say whether a family has all letters of a sample; its full stop may come from another one."""
+        face = stack((family,), 400, 16, self.fonts, self.files).primary
+        return all(face.draws(letter) for letter in set(sample.probe) if letter.isalpha() or sample.once)
 
     def _named(self, token: str) -> Color | None:
         return self.color(token) if token in self.kit.colors and self.color(token).alpha == 255 else None
@@ -143,19 +189,20 @@ class Sheet:
     def typesetter(self, foreign: bool) -> Typesetter:
         """Give the typesetter of captions, or (`foreign`) of the page's own script."""
         if foreign not in self._setters:
-            language, direction = (self.sample.locale, self.sample.direction) if foreign else ("en", "ltr")
+            own = (self.book.locale(self.sample), self.sample.direction)
+            language, direction = own if foreign else ("en", "ltr")
             names = self.book.kit.words.names
             self._setters[foreign] = Typesetter(self.book.fonts, self.book.files, language, direction, names)
         return self._setters[foreign]
 
     def fitted(
         self, text: str, type: Type, width: float, size: float, *, lines: int = 1, least: float = 0.0,
-        spans: Sequence[TextSpan] = (), foreign: bool = True,
+        spans: Sequence[TextSpan] = (), foreign: bool = True, writing: Writing = "horizontal",
     ) -> Fitted:  # fmt: skip
-        """Set words without placing them, at one size, or down to `least`."""
+        """Set words without placing them, at one size, or down to `least`; a column's `width` is its height."""
         setter = self.typesetter(foreign)
         rule = FitRule(lines, least or size, size)
-        return setter.fit(setter.worded(text, type, spans), type, Frame(width, _ENDLESS, "top"), rule)
+        return setter.fit(setter.worded(text, type, spans, writing), type, Frame(width, _ENDLESS, "top"), rule)
 
     def place(
         self, id: str, fitted: Fitted, type: Type, x: float, width: float, *, top: float | None = None,
@@ -163,10 +210,18 @@ class Sheet:
     ) -> PlacedText:  # fmt: skip
         """Place set words on a baseline, or with the tops of their capitals at `top`."""
         if baseline is None:
-            baseline = (self.y if top is None else top) + fitted.paragraph.zone[0] * fitted.size
+            baseline = (self.y if top is None else top) + rise(fitted)
         box = Box(x, baseline - fitted.size, width, (len(fitted.lines) * fitted.leading + 1) * fitted.size)
         setter = self.typesetter(foreign)
         text = setter.place(id, fitted, type, box, align, "top", baseline=baseline)
+        self.placed.append(text)
+        return text
+
+    def column(self, id: str, fitted: Fitted, type: Type, right: float, height: float) -> PlacedText:
+        """Place set columns, the first one at the right of `right`, with their heads at `y`."""
+        width = ((len(fitted.lines) - 1) * fitted.leading + 1) * fitted.size
+        box = Box(right - width, self.y, width, height)
+        text = self.typesetter(True).place(id, fitted, type, box, "start", "top")
         self.placed.append(text)
         return text
 
@@ -177,7 +232,9 @@ class Sheet:
     ) -> PlacedText:  # fmt: skip
         """Set a caption; it grows smaller before it breaks."""
         type = self.book.caption(color, strong=strong)
-        fitted = self.fitted(text, type, width, size, least=min(size, 9.0), lines=lines, foreign=False)
+        fitted = self.fitted(
+            self.book.said(text, type), type, width, size, least=min(size, 9.0), lines=lines, foreign=False
+        )
         return self.place(id, fitted, type, x, width, top=top, baseline=baseline, align=align, foreign=False)
 
     def fill(self, id: str, box: Box, color: Color, *, at: int | None = None) -> None:
@@ -198,6 +255,13 @@ class Sheet:
         for number, edge in enumerate(edges):
             self.fill(f"{id}/{number}", edge, color.with_alpha(0.28))
 
+    def heading(self, title: str) -> None:
+        """Begin a section: a hairline over its name."""
+        ink = self.book.ink
+        self.rule(f"section/{title}/rule", self.y, ink)
+        self.caption(f"section/{title}", title, MARGIN, WIDTH / 2, ink, top=self.y + 20, size=20.0, strong=True)
+        self.y += 72
+
     def picture(self, id: str, picture: PictureFile, room: Box, color: Color | None = None) -> None:
         """Fit a picture into the middle of a box."""
         box = _fitted(picture, room)
@@ -214,6 +278,22 @@ class Sheet:
         size = PixelSize(WIDTH, round(self.y))
         self.fill("paper", Box(0, 0, WIDTH, size.height), self.book.paper, at=0)
         return Layout(f"{self.book.kit.brand_kit}/{self.name}", size, "ltr", tuple(self.placed))
+
+
+def rise(fitted: Fitted) -> float:
+    """Measure how far set words stand above their first baseline: capitals, or what other scripts need, in pixels."""
+    paragraph, first = fitted.paragraph, fitted.lines[0] if fitted.lines else None
+    if first is None or paragraph.latin_like(0, len(paragraph.text)):
+        return paragraph.zone[0] * fitted.size
+    return paragraph.rise(first.start, first.stop) * fitted.size
+
+
+def fall(fitted: Fitted) -> float:
+    """Measure how far set words hang below their last baseline, in pixels."""
+    if not fitted.lines:
+        return 0.0
+    last = fitted.lines[-1]
+    return fitted.paragraph.fall(last.start, last.stop) * fitted.size
 
 
 def _fitted(picture: PictureFile, room: Box) -> Box:
