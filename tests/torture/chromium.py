@@ -20,10 +20,13 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.torture.corpus import FILES, FONTS, GOLDENS, KIT, SCRIPTS, SIZE, STACKS, WIDTHS, Text, texts
+from tests.torture.told import told
 
 FLAGS = [
     "--headless",
@@ -49,6 +52,10 @@ div {{ font-size: {SIZE}px; line-height: 200px; font-weight: 400; font-optical-s
 div:lang(ko) {{ word-break: keep-all; }}
 div:lang(ja), div:lang(zh) {{ text-autospace: normal; text-spacing-trim: normal; }}
 """
+
+NO_MARKS: Mapping[int, str] = MappingProxyType({})
+TOLD = " told"
+"""What the id of a string's second row ends with: the string with `told`'s marks."""
 
 MEASURE = """
 const segmenter = new Intl.Segmenter("und", {granularity: "grapheme"});
@@ -94,8 +101,8 @@ measure().catch(error => { document.body.append(Object.assign(document.createEle
 """  # noqa: E501
 
 
-def marked(text: str) -> tuple[str, list[int]]:
-    """Write a string as its page has it, and give the place in the string of every character there.
+def marked(text: str, marks: Mapping[int, str] = NO_MARKS) -> tuple[str, list[int]]:
+    """Write a string as its page has it, with marks at some places, and give the place of every character there.
 
     After a slash before a letter stands U+200B, as an author would write it: UAX #14 breaks there (SY ÷ AL), and so do
     we; Chromium's own table of ASCII pairs does not.
@@ -105,6 +112,9 @@ def marked(text: str) -> tuple[str, list[int]]:
         slash = place > 1 and text[place - 1] == "/" and text[place - 2] not in " /:"
         if slash and character.isalpha() and not "\u0590" <= character <= "\u05ff":
             written += "\u200b"
+            places.append(place)
+        if place in marks:
+            written += marks[place]
             places.append(place)
         written += character
         places.append(place)
@@ -120,14 +130,16 @@ def page(script: str) -> str:
     )
     rows = [
         {
-            "id": text.id,
-            "text": marked(text.text)[0],
+            "id": text.id + ending,
+            "text": marked(text.text, marks)[0],
             "language": text.language,
             "direction": "rtl" if text.rtl else "ltr",
             "families": ", ".join(f'"{family}"' for family in text.families),
-            "widths": [0, *WIDTHS],
+            "widths": widths,
         }
         for text in texts(script)
+        for ending, marks, widths in (("", NO_MARKS, (0, *WIDTHS)), (TOLD, told(text), WIDTHS))
+        if marks or not ending
     ]
     data = json.dumps(rows).replace("<", "\\u003c")
     return (
@@ -161,45 +173,65 @@ def ask(script: str, chromium: str) -> list[dict[str, Any]]:
     return answer
 
 
-def golden(text: Text, cases: dict[str, list[list[float]]]) -> dict[str, Any]:
-    """Condense one string's measurements: clusters of the single line, and per width its lines.
+Cases = dict[str, list[list[float]]]
+"""Width → clusters as Chromium gives them: start, stop, line, left edge, width."""
 
-    Offsets count characters, not JavaScript's code units. `order`: the clusters that take room by their left edges,
-    where that is not their order in the text. A line: [start, stop, width], `start` its first cluster that takes room.
-    """
-    written, places = marked(text.text)
+
+def in_characters(text: Text, cases: Cases, marks: Mapping[int, str] = NO_MARKS) -> Cases:
+    """Turn offsets from JavaScript's code units of the page into characters of the string; marks drop out."""
+    written, places = marked(text.text, marks)
     at = [0]
     for character in written:
         at.append(at[-1] + (2 if ord(character) > 0xFFFF else 1))
     place = dict(zip(at, places, strict=True))
+    return {
+        width: [
+            [place[int(start)], place[int(stop)], *others]
+            for start, stop, *others in units
+            if place[int(start)] != place[int(stop)]
+        ]
+        for width, units in cases.items()
+    }
 
-    def ours(units: list[list[float]]) -> list[list[float]]:
-        return [unit for unit in units if place[int(unit[0])] != place[int(unit[1])]]
 
-    single = ours(cases["0"])
-    visible = [number for number, unit in enumerate(single) if unit[2] >= 0 and unit[4] > ROOM]
-    order = sorted(visible, key=lambda number: single[number][3])
+def lines_of(cases: Cases) -> dict[str, list[list[float]]]:
+    """Give every width's lines: [start, stop, width], `start` the first cluster that takes room."""
     wrapped = {}
-    for width in WIDTHS:
+    for width in map(str, WIDTHS):
         lines: dict[int, list[list[float]]] = {}
-        for unit in ours(cases[str(width)]):
+        for unit in cases[width]:
             if unit[2] >= 0 and unit[4] > 0:
                 lines.setdefault(int(unit[2]), []).append(unit)
-        wrapped[str(width)] = [
+        wrapped[width] = [
             [
-                place[int(units[0][0])],
-                place[int(units[-1][1])],
+                units[0][0],
+                units[-1][1],
                 round(max(unit[3] + unit[4] for unit in units) - min(unit[3] for unit in units), 2),
             ]
             for _, units in sorted(lines.items())
         ]
+    return wrapped
+
+
+def golden(text: Text, answers: dict[str, Cases]) -> dict[str, Any]:
+    """Condense one string's measurements: clusters of the single line, per width its lines, and the lines when told.
+
+    `order`: the clusters that take room by their left edges, where that is not their order in the text.
+    """
+    cases = in_characters(text, answers[text.id])
+    single = cases["0"]
+    visible = [number for number, unit in enumerate(single) if unit[2] >= 0 and unit[4] > ROOM]
+    order = sorted(visible, key=lambda number: single[number][3])
+    marks = told(text)
+    second = {"told": lines_of(in_characters(text, answers[text.id + TOLD], marks))} if marks else {}
     return {
         "id": text.id,
         "text": text.text,
-        "starts": [place[int(unit[0])] for unit in single],
+        "starts": [unit[0] for unit in single],
         "widths": [round(unit[4], 2) for unit in single],
         **({"order": order} if order != visible else {}),
-        "lines": wrapped,
+        "lines": lines_of(cases),
+        **second,
     }
 
 
@@ -228,7 +260,7 @@ def main() -> int:
     GOLDENS.mkdir(exist_ok=True)
     for script in sys.argv[1:] or SCRIPTS:
         answers = {row["id"]: row["cases"] for row in ask(script, chromium)}
-        rows = [golden(text, answers[text.id]) for text in texts(script)]
+        rows = [golden(text, answers) for text in texts(script)]
         data = gzip.compress(written(script, version, rows).encode("utf-8"), mtime=0)
         (GOLDENS / f"{script}.json.gz").write_bytes(data)
         print(f"{script}: {len(rows)} strings")

@@ -34,7 +34,7 @@ from tests.torture.triage import UNEXPLAINED, Deviation, reason
 DEVIATIONS = Path(__file__).parent / "deviations.json"
 TOLERANCE = 0.5
 """Pixels that an advance may differ by."""
-ADDRESS = re.compile(r"https?://[!-~]+|(?:[A-Za-z0-9-]+\.)+[a-z]{2,}/[!-~]*")
+ADDRESS = re.compile(r"[a-z]+://[!-~]*|(?:[A-Za-z0-9-]+\.)+[a-z]{2,}/[!-~]*")
 ROOM = 0.5
 """Pixels from which a cluster has a place in the visual order."""
 _BLANK_END = "）〕］｝〉》」』】〙〗"
@@ -61,6 +61,8 @@ class Agreement:
     breaks: list[int] = field(default_factory=lambda: [0, 0])
     house: list[int] = field(default_factory=lambda: [0, 0])
     """The same with our languages' no-break rules, which browsers lack; for information."""
+    told: list[int] = field(default_factory=lambda: [0, 0])
+    """The same with Chromium told four rules of ours (`told.py`): the proof that they are the reason."""
     advances: list[int] = field(default_factory=lambda: [0, 0])
     orders: list[int] = field(default_factory=lambda: [0, 0])
     deviations: dict[str, Deviation] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Agreement:
         for mine, theirs in (
             (self.breaks, other.breaks),
             (self.house, other.house),
+            (self.told, other.told),
             (self.advances, other.advances),
             (self.orders, other.orders),
         ):
@@ -172,6 +175,7 @@ def compare(text: Text, mutation: Mutation = NOTHING) -> Agreement:
     _compare_clusters(text, shaped, golden, result)
     for width in WIDTHS:
         _compare_lines(text, shaped, width, golden["lines"][str(width)], result)
+        _compare_told(text, shaped, width, golden.get("told", golden["lines"])[str(width)], result)
     mixed = len(text.families) > 1
     result.reasons = {case: reason(text.text, found, mixed) for case, found in result.deviations.items()}
     return result
@@ -238,6 +242,12 @@ def _compare_lines(text: Text, shaped: Paragraph, width: int, theirs: list[list[
             result.deviations[f"{text.id}@{width}#{start}"] = found
 
 
+def _compare_told(text: Text, shaped: Paragraph, width: int, theirs: list[list[float]], result: Agreement) -> None:
+    ours = [visible_start(text.text, start) for start, _ in greedy(shaped, width / SIZE)]
+    result.told[1] += 1
+    result.told[0] += ours == [visible_start(text.text, int(line[0])) for line in theirs]
+
+
 def _first_break(
     shaped: Paragraph, width: int, ours: list[int], theirs: list[int], what: str, result: Agreement
 ) -> Deviation:
@@ -293,14 +303,19 @@ def listed() -> dict[str, str]:
 def table(agreements: dict[str, Agreement]) -> Iterator[str]:
     """Write the figures per script."""
     total = Agreement()
-    yield f"{'script':12} {'strings':>7} {'breaks':>20} {'advances':>20} {'order':>8} {'with house rules':>17}"
+    heads = f"{'order':>8} {'told':>7} {'with house rules':>17}"
+    yield f"{'script':12} {'strings':>7} {'breaks':>20} {'advances':>20} {heads}"
     for script, agreement in [*agreements.items(), ("all", total)]:
         if script != "all":
             total.add(agreement)
         columns = [f"{agreement.orders[1]:7}"]
         pairs = (agreement.breaks, agreement.advances)
         columns += [f"{counts[0]:6}/{counts[1]:<6} {share(counts):6.1%}" for counts in pairs]
-        columns += [f"{share(agreement.orders):8.1%}", f"{share(agreement.house):17.1%}"]
+        columns += [
+            f"{share(agreement.orders):8.1%}",
+            f"{share(agreement.told):7.1%}",
+            f"{share(agreement.house):17.1%}",
+        ]
         yield f"{script:12} {' '.join(columns)}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +107,43 @@ def test_which_texts_need_a_dictionary(text: str, language: str, needed: bool) -
     """Two letters or more of a script without spaces, in a language that ICU has words of."""
     assert needs_dictionary(text, language) is needed
     assert bool(word_starts(text, language)) <= needed
+
+
+# Words parted by | as they are here, and as ICU alone has them.
+MENDED = [
+    ("km", "ក្តៅៗ|ណាស់", "ក្តៅ|ៗ|ណាស់"),  # the mark of repetition closes its word
+    ("lo", "ຖືກໆ|ຫຼາຍ", "ຖືກ|ໆ|ຫຼາຍ"),
+    ("km", "តាម|អនឡាញ", "តាម|អន|ឡាញ"),  # online
+    ("km", "តាម|អ៊ីម៉ែល|ថ្មី", "តាម|អ៊ី|ម៉ែ|ល|ថ្មី"),  # e-mail
+    ("km", "តាម|តាប្លេត|ថ្មី", "តា|មតា|ប្លេ|ត|ថ្មី"),  # tablet
+    ("km", "ស៊ីម", "ស៊ី|ម"),  # SIM: a bare consonant closes its syllable
+]
+
+
+@ICU
+@pytest.mark.parametrize(("language", "expected", "by_icu"), MENDED)
+def test_what_icu_does_not_know_is_not_torn(language: str, expected: str, by_icu: str) -> None:
+    """No mark and no bare consonant begins a line, and loans stay whole; control: ICU alone tears them."""
+    from icu4py.breakers import LineBreaker
+
+    text = expected.replace("|", "")
+    assert segments(text, language) == expected
+    assert "|".join(LineBreaker(text, language)) == by_icu
+
+
+@ICU
+def test_no_line_begins_under_the_letter_before_it() -> None:
+    """Khmer's coeng puts a letter under another, and signs stand on theirs: 2,000 random strings part neither."""
+    draw, seen = random.Random(7), 0
+    letters = "កខគងចតនបពមយរលសហអ" + "\u17d2" * 6 + "\u17b6\u17b8\u17bb\u17c1\u17c6\u17cb" + "ៗ"
+    for _ in range(2000):
+        text = "ថ្មី" + "".join(draw.choice(letters) for _ in range(12))
+        for start in word_starts(text, "km"):
+            seen += 1
+            assert unicodedata.category(text[start])[0] == "L"
+            assert text[start] != "ៗ"
+            assert text[start - 1] != "\u17d2"
+    assert seen > 2000
 
 
 def test_stretches_are_unicodes_class() -> None:
