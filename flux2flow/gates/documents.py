@@ -18,6 +18,13 @@ _PDFIUM = confined.Renderer(
 )
 
 
+_TOLD = {
+    "Incorrect password": "the PDF asks for a password: save it again without one",
+    "Data format error": "the PDF cannot be drawn: it is damaged or has no pages; export it again",
+}
+"""PDFium's reasons for refusing a document → what to do about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirstPage:
     """A document's first page as a picture, and how many pages there are."""
@@ -35,7 +42,13 @@ def first_page(data: bytes, width: int) -> FirstPage:
     """Draw the first page `width` pixels wide, on white. Raises GateError."""
     if len(data) > MAX_BYTES:
         raise GateError(f"the file has {len(data):,} bytes; documents may have {MAX_BYTES:,}")
-    _, body = confined.drawn(_PDFIUM, data, width, limit=MAX_PIXELS * 3)
+    try:
+        _, body = confined.drawn(_PDFIUM, data, width, limit=MAX_PIXELS * 3)
+    except GateError as error:
+        told = next((words for reason, words in _TOLD.items() if reason in str(error)), "")
+        if not told:
+            raise
+        raise GateError(told) from error
     line, _, pixels = body.partition(b"\n")
     try:
         drawn_width, drawn_height, pages = (int(number) for number in line.split())

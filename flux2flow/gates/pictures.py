@@ -84,15 +84,45 @@ def encode_png(canvas: Canvas, level: int = 1) -> bytes:
     return out.getvalue()
 
 
+_BEGINNING = 256
+_OTHERS = {
+    b"%PDF-": "a PDF",
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"8BPS": "a Photoshop file",
+    b"<svg": "an SVG",
+    b"<?xml": "XML, such as an SVG",
+}
+"""What files of other kinds begin with."""
+
+
 def _admit(data: bytes) -> RasterMedia:
     """Refuse by size, magic and header, before a decoder is involved."""
     if len(data) > MAX_BYTES:
         raise GateError(f"the file has {len(data):,} bytes; pictures may have {MAX_BYTES:,}")
     media = sniff(data)
     if media is None:
-        raise GateError("not a PNG, JPEG or WebP picture")
+        raise GateError(f"not a PNG, JPEG or WebP picture{_told(data)}")
     _check_size(*dimensions(data, media))
     return media
+
+
+def _told(data: bytes) -> str:
+    """Say what a refused file looks like instead, whatever its name is; nothing where that is not known."""
+    if not data:
+        return ": the file is empty"
+    if b"ftyp" in data[4:8]:
+        return ": it is a film, HEIC or AVIF"
+    found = next((name for magic, name in _OTHERS.items() if data.startswith(magic)), None)
+    if found is None:
+        try:
+            data[:_BEGINNING].decode("ascii")
+        except UnicodeDecodeError:
+            return ""
+        return ": it holds text" if b"\0" not in data[:_BEGINNING] else ""
+    return f": it is {found}"
 
 
 def _check_size(width: int, height: int) -> None:

@@ -52,6 +52,25 @@ def test_other_formats_are_refused_before_a_decoder_sees_them(kind: str) -> None
         pictures.inspect(encoded(quarters(), kind), "x.bin")
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", ": the file is empty"),
+        (b"hello, I am no picture\n", ": it holds text"),
+        (b"%PDF-1.7\n", ": it is a PDF"),
+        (b"GIF89a\1\0", ": it is a GIF"),
+        (b"\0\0\0\x18ftypheic", ": it is a film, HEIC or AVIF"),
+        (b"\xff\xfe\xfd\xfc", ""),
+        (b"ab\0cd", ""),
+    ],
+)
+def test_a_refused_file_is_told_by_its_beginning(data: bytes, told: str) -> None:
+    """The name says picture; what it is instead is said, and nothing is guessed."""
+    with pytest.raises(GateError) as caught:
+        pictures.inspect(data, "photo.png")
+    assert str(caught.value).endswith(f"not a PNG, JPEG or WebP picture{told}")
+
+
 def test_a_name_that_contradicts_the_bytes_is_refused() -> None:
     with pytest.raises(GateError, match="the name says png, the bytes are jpeg"):
         pictures.inspect(encoded(quarters(), "JPEG"), "photo.png")
