@@ -43,9 +43,10 @@ def _title(sheet: Sheet) -> None:
     type = replace(book.types("en").of(largest, book.ink), decoration=None)
     if any(not _draws(book, type, character) for character in book.kit.name):
         type = book.caption(book.ink, strong=True)
-    fitted = sheet.fitted(book.kit.name, type, RIGHT - MARGIN, 144.0, least=48.0)
-    name = sheet.place("name", fitted, type, MARGIN, RIGHT - MARGIN)
-    sheet.y = max(name.ink.bottom, name.lines[0].box.bottom) + 28
+    if said := book.said(book.kit.name, type):
+        fitted = sheet.fitted(said, type, RIGHT - MARGIN, 144.0, least=48.0)
+        name = sheet.place("name", fitted, type, MARGIN, RIGHT - MARGIN)
+        sheet.y = max(name.ink.bottom, name.lines[0].box.bottom) + 28
     counted = (("colour", book.kit.colors), ("typeface", names(book)), ("style", styles))
     facts = "  ·  ".join(f"{len(things)} {word}{'' if len(things) == 1 else 's'}" for word, things in counted)
     sheet.caption("facts", facts, MARGIN, 760.0, book.ink)

@@ -144,8 +144,10 @@ class Book:
         return stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).primary.has(feature)
 
     def said(self, text: str, type: Type) -> str:
-        """Give a caption in characters that its faces have: a hyphen for a minus, and nothing for what they lack."""
+        """Give a caption in signs that its faces have, such as a hyphen for a minus; empty where they lack a letter."""
         faces = stack(type.families, type.weight, 16, self.fonts, self.files, type.axes).cuts
+        if not all(any(face.draws(letter) for face in faces) for letter in text if letter.isalnum()):
+            return ""
         every = ((character, _PLAIN.get(character, "")) for character in text)
         kept = (next((form for form in forms if any(face.draws(form) for face in faces)), "") for forms in every)
         return "".join(kept).strip()
