@@ -21,7 +21,7 @@ from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.format import Format
 from flux2flow.domain.measures import Box, Color, PixelSize
-from flux2flow.domain.scene import FitRule, LogoLayer, PlateLayer, Scene, TextLayer
+from flux2flow.domain.scene import FitRule, Layer, LogoLayer, PlateLayer, Scene, TextLayer
 from flux2flow.domain.standards import Standards
 from flux2flow.interfaces import FileSource
 from flux2flow.typography import set_scene
@@ -74,7 +74,7 @@ def ordered() -> Ordered:
         for id, text, families, weight, box, lines, low, high in TEXTS
     )  # fmt: skip
     crop = Box(0, 0, SIZE.width, SIZE.height)
-    layers = (
+    layers: tuple[Layer, ...] = (
         replace(plate, crop=crop, flip=False), *texts,
         replace(logo, box=Box(960, 40, 180, 60), align="end", vertical="top"),
     )  # fmt: skip
