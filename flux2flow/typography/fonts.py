@@ -70,6 +70,7 @@ class Cut:
     """Whether its letters bring colours of their own (COLR, CBDT, sbix, SVG)."""
     _ink: dict[int, InkBox | None] = field(default_factory=dict)
     _features: frozenset[str] | None = None
+    _joined: dict[str, bool] = field(default_factory=dict)
     _outlines: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
 
     def outline(self, glyph: int) -> tuple[Segment, ...]:
@@ -117,13 +118,34 @@ class Cut:
         return self.metrics.cap_height, 0.0
 
     def draws(self, cluster: str) -> bool:
-        """Say whether the face has every character of a grapheme cluster, precomposed or in parts."""
+        """Say whether the face has every character of a grapheme cluster, precomposed or in parts that it can join.
+
+        A face that holds an accent need not know where it goes: ή in parts can be η and an acute over the next letter.
+        """
         needed = [character for character in cluster if not _is_invisible(character)]
         if all(ord(character) in self.coverage for character in needed):
             return True
         composed = unicodedata.normalize("NFC", "".join(needed))
         decomposed = unicodedata.normalize("NFD", "".join(needed))
-        return any(all(ord(character) in self.coverage for character in form) for form in (composed, decomposed))
+        whole = [form for form in (composed, decomposed) if all(ord(character) in self.coverage for character in form)]
+        return bool(whole) and (whole[0] == composed or not _has_accents(decomposed) or self._joins(decomposed))
+
+    def _joins(self, parts: str) -> bool:
+        """Say whether every accent of a letter in parts comes to stand over, under or beside the letter itself."""
+        if parts not in self._joined:
+            buffer = hb.Buffer()
+            buffer.add_str(parts)
+            buffer.language = "und"  # else HarfBuzz asks the process's locale
+            buffer.guess_segment_properties()
+            hb.shape(self.font, buffer, {})
+            pen, spans = 0.0, list[tuple[float, float]]()
+            for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+                if ink := self.ink(glyph.codepoint):
+                    start = (pen + place.x_offset) / self.upem
+                    spans.append((start + ink.left, start + ink.right))
+                pen += place.x_advance
+            self._joined[parts] = all(left < spans[0][1] and right > spans[0][0] for left, right in spans[1:])
+        return self._joined[parts]
 
 
 class _Flattening:
@@ -166,6 +188,11 @@ class _Flattening:
         """Close a contour."""
         if self._last != self._first:
             self.lineTo(self._first)
+
+
+def _has_accents(text: str) -> bool:
+    """Say whether a text has combining marks of Latin, Greek and Cyrillic; other scripts have rules of their own."""
+    return any("\u0300" <= character <= "\u036f" for character in text)
 
 
 def _is_invisible(character: str) -> bool:

@@ -159,3 +159,48 @@ def test_a_woff2_font_is_unpacked_before_shaping() -> None:
     theirs = fonts.stack((ARABIC,), 400, 32, [plain], FontFiles()).primary
     assert ours.coverage == theirs.coverage
     assert ours.metrics == theirs.metrics
+
+
+def _accented(*, anchored: bool) -> bytes:
+    """Build a font of η, a, and an acute that anchors put over a (and over η, too, where asked)."""
+    from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    def square(left: int, bottom: int, right: int, top: int) -> object:
+        pen = TTGlyphPen(None)
+        pen.moveTo((left, bottom))
+        for point in ((left, top), (right, top), (right, bottom)):
+            pen.lineTo(point)
+        pen.closePath()
+        return pen.glyph()
+
+    letter, acute = square(50, 0, 450, 500), square(116, 600, 300, 750)
+    names = [".notdef", "a", "eta", "acute"]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord("a"): "a", ord("η"): "eta", 0x301: "acute"})
+    builder.setupGlyf({".notdef": letter, "a": letter, "eta": letter, "acute": acute})
+    builder.setupHorizontalMetrics({".notdef": (500, 50), "a": (500, 50), "eta": (500, 50), "acute": (0, 116)})
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Face", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    bases = "[a eta]" if anchored else "a"
+    mark = (
+        f"markClass acute <anchor 208 550> @TOP; feature mark {{ pos base {bases} <anchor 250 550> mark @TOP; }} mark;"
+    )
+    addOpenTypeFeaturesFromString(builder.font, mark)
+    out = io.BytesIO()
+    builder.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("anchored", [False, True])
+def test_an_accent_counts_only_where_it_comes_to_stand_on_its_letter(anchored: bool) -> None:
+    """A font without ή has it in parts; where no anchor joins them, another font must set it."""
+    file = FontFile("Face", FileRef("library", "parts.ttf", f"parts-{anchored}"), (), 400)
+    cut = fonts.stack(("Face",), 400, 14, (file,), FontFiles(**{"parts.ttf": _accented(anchored=anchored)})).primary
+    assert cut.draws("η")
+    assert cut.draws("á")
+    assert cut.draws("ή") is anchored
