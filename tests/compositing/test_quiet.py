@@ -96,7 +96,9 @@ BUSY, CALM = Busyness(0.1, 0.2), Busyness(0.005, 0.03)
         ((BUSY,), (BUSY,), False),
         ((CALM,), (CALM,), False),
         ((CALM,), (BUSY,), False),
-        ((Busyness(0.024, 0.119),), (Busyness(0, 0),), False),  # quiet enough already
+        ((Busyness(0.0149, 0.0749),), (Busyness(0, 0),), False),  # quiet enough already
+        ((Busyness(0.0151, 0.0),), (Busyness(0, 0),), True),  # and just not
+        ((Busyness(0.0, 0.0751),), (Busyness(0, 0),), True),
         ((), (), False),
     ],
 )
