@@ -22,6 +22,7 @@ from flux2flow.domain.fingerprint import digest, fingerprint
 from flux2flow.domain.plan import Plan
 from flux2flow.domain.plate import BackendLimits, WeightsLicence
 from flux2flow.domain.report import Report
+from flux2flow.domain.standards import Standards
 from flux2flow.domain.upsampled import UpsampledPrompt
 from flux2flow.errors import Flux2FlowError, GateError, GenerationError, PlanError, PluginError, StoreError
 from flux2flow.interfaces import Event, Progress, TextReader
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from flux2flow.execution.audit import Audit, Standard
     from flux2flow.execution.specimen import SpecimenPage
     from flux2flow.generation.flux2.upsampling import Upsampler
+    from flux2flow.loading.kit_alone import LoadedKit
 
 __all__ = [
     "LicenceState",
@@ -264,12 +266,14 @@ def check_file(
     format: str | None = None,
     campaign: Path | str | None = None,
     expected: Sequence[str] = (),
+    locale: str = "",
     ocr: bool = True,
     plugins: bool = True,
 ) -> Audit:
     """Audit a finished picture against a kit (name or folder) and a placement, or against the campaign it belongs to.
 
-    `expected` are texts that must stand in it; those of the campaign's scene come by themselves. Without the extra
+    `expected` are texts that must stand in it; those of the campaign's scene come by themselves. `locale` is the
+    language of its words, which the kit's dictionary looks up; a campaign's picture has its own. Without the extra
     [ocr] words stay unread, and a finding says so. Raises SpecError for an unknown kit or placement, GateError for a
     file that is no picture, PluginError where texts are expected and cannot be read, PlanError where the campaign
     makes no such file.
@@ -279,14 +283,16 @@ def check_file(
 
     file = Path(path)
     if campaign is not None:
-        standard = _standard_of_campaign(file, Path(campaign), format, plugins=plugins)
+        standard = _standard_of_campaign(file, Path(campaign), format, locale, plugins=plugins)
     elif kit is not None and format is not None:
         from flux2flow.loading import kit_alone
 
         project = Project.of(file)
         found = kit_alone.load_kit(kit, project)
         placement = kit_alone.load_format(format, project)
-        standard = audit.Standard(found.kit, found.pictures, found.fonts, found.project, placement)
+        standard = audit.Standard(
+            found.kit, found.pictures, found.fonts, found.project, placement, (), locale, _copy_standards(found)
+        )
     else:
         raise ValueError("a picture is checked against a kit and a format, or against a campaign")
     standard = replace(standard, expected=(*standard.expected, *expected))
@@ -328,7 +334,7 @@ def write_specimen(kit: str, folder: Path | str, *, beside: Path | str | None = 
     return tuple(written)
 
 
-def _standard_of_campaign(file: Path, campaign: Path, format: str | None, *, plugins: bool) -> Standard:
+def _standard_of_campaign(file: Path, campaign: Path, format: str | None, locale: str, *, plugins: bool) -> Standard:
     """Find the scene that a file was made from by its place under build/, and what it must be."""
     from flux2flow.domain.scene import ButtonLayer, TextLayer
     from flux2flow.execution.audit import Standard
@@ -350,7 +356,18 @@ def _standard_of_campaign(file: Path, campaign: Path, format: str | None, *, plu
     placement = whole.format(scenes[0].format)
     if format is not None and format != placement.id:
         raise PlanError(f"{file} is made for {placement.id}, not for {format}")
-    return Standard(bundle.brand_kit, bundle.pictures, bundle.fonts, loaded.project, placement, words)
+    spoken = scenes[0].locale
+    if locale and locale != spoken:
+        raise PlanError(f"{file} is made for {spoken}, not for {locale}")
+    given = bundle.brand_kit, bundle.pictures, bundle.fonts, loaded.project, placement
+    return Standard(*given, words, spoken, whole.standards)
+
+
+def _copy_standards(found: LoadedKit) -> Standards:
+    """Give what a kit alone says of words, as a plan joins it with what a campaign says."""
+    words = found.kit.words
+    names = tuple(dict.fromkeys((found.kit.name, *words.names, *words.products)))
+    return Standards(names=names, allowed=words.allowed, dictionaries=found.dictionaries)
 
 
 def _bytes_of(file: Path) -> bytes:

@@ -10,5 +10,6 @@ from flux2flow.auditing.as_layout import as_layout, as_scene
 from flux2flow.auditing.looking import CutOut, LogoDrawing, look
 from flux2flow.auditing.rules import FileFacts
 from flux2flow.auditing.seen import SeenPicture
+from flux2flow.auditing.slips import weighed
 
-__all__ = ["CutOut", "FileFacts", "LogoDrawing", "SeenPicture", "annotate", "as_layout", "as_scene", "look"]
+__all__ = ["CutOut", "FileFacts", "LogoDrawing", "SeenPicture", "annotate", "as_layout", "as_scene", "look", "weighed"]

@@ -18,11 +18,13 @@ from flux2flow.domain.files import PictureFile
 from flux2flow.domain.finding import Finding, Level
 from flux2flow.domain.format import Format
 from flux2flow.domain.measures import Color, PixelSize
+from flux2flow.domain.standards import NO_STANDARDS, Standards
 from flux2flow.errors import GateError
 from flux2flow.gates import color_facts, documents, pictures, vectors
 from flux2flow.interfaces import Check, CheckSubject, FileSource, TextReader
 from flux2flow.project import library_root
 from flux2flow.validation import validate
+from flux2flow.validation.checks import spelling
 
 SHARED = frozenset(
     {
@@ -34,6 +36,9 @@ SHARED = frozenset(
 
 DRAWN_WIDTH = 800
 """Pixels at which a kit's logo is drawn to be looked for: as large as it stands in most pictures."""
+
+WIDER = (0.06, 0.15, 0.25)
+"""Of a line's height, around it: a slip of the reader rarely survives another framing; a large fi stays an i in one."""
 
 LABELS = "brand_kits/aurora/fonts/Inter-Variable.ttf"
 """The library's font that annotations are set in, where it has the character."""
@@ -60,6 +65,10 @@ class Standard:
     format: Format
     expected: tuple[str, ...] = ()
     """The words that must stand in it."""
+    locale: str = ""
+    """The language of its words; empty where nobody said, and spelling is then not checked."""
+    standards: Standards = NO_STANDARDS
+    """What its words are held to: names, allowed words, dictionaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ def audit(
         *rules.logo_shape(seen, file),
         *rules.logo_color(seen, file),
         *rules.logo_clutter(seen, file),
-        *_words(canvas, file, seen, standard, reader),
+        *_words(canvas, file, seen, standard, checks, reader),
     ]
     ordered = sorted(findings, key=lambda finding: _SEVERITY.index(finding.level))
     return Audit(file, standard, canvas, seen, tuple(ordered))
@@ -107,8 +116,9 @@ def annotated(audit: Audit) -> bytes:
 
 
 def _words(
-    canvas: Canvas, file: str, seen: auditing.SeenPicture, standard: Standard, reader: TextReader | None
-) -> Iterator[Finding]:
+    canvas: Canvas, file: str, seen: auditing.SeenPicture, standard: Standard, checks: Sequence[Check],
+    reader: TextReader | None,
+) -> Iterator[Finding]:  # fmt: skip
     """Judge what the words say; without a reader, say that nobody did."""
     if reader is None:
         message = "words were not read: contrast, sizes, safe areas and spelling of type were not checked"
@@ -119,6 +129,49 @@ def _words(
     again = {box: reader.read_line(canvas, box.grown(0.06 * box.height)).text for box in boxes}
     yield from rules.brand_names(seen, names, again, file)
     yield from rules.expected_copy(reader.read(canvas), standard.expected, reader, file)
+    yield from _spelling(canvas, file, seen, standard, checks, reader)
+
+
+def _spelling(
+    canvas: Canvas, file: str, seen: auditing.SeenPicture, standard: Standard, checks: Sequence[Check],
+    reader: TextReader,
+) -> Iterator[Finding]:  # fmt: skip
+    """Let the check of rendering look up what was read, and weigh what it finds; say where it could not look."""
+    if why := why_not_spelt(standard, reader):
+        yield Finding("spelling", "info", f"spelling was not checked: {why}", file)
+        return
+    subject = CheckSubject(
+        replace(auditing.as_scene(standard.format, canvas.size, file), locale=standard.locale),
+        auditing.as_layout(seen, canvas.size, file),
+        standard.format,
+        standards=standard.standards,
+        files=standard.files,
+    )
+    found = validate(subject, [check for check in checks if check.id == "spelling"])
+    lines = {finding.layer for finding in found}
+    words = spelling.lexicon(subject) if any(lines) else None  # about no line: the dictionary itself is at fault
+    if words is None:
+        yield from found
+        return
+    boxes = {text.box for number, text in enumerate(seen.texts, 1) if f"line {number}" in lines}
+    again = {box: tuple(reader.read_line(canvas, box.grown(k * box.height)).text for k in WIDER) for box in boxes}
+    yield from auditing.weighed(found, seen, again, words)
+
+
+def why_not_spelt(standard: Standard, reader: TextReader) -> str:
+    """Say why spelling cannot be checked here; empty where it can."""
+    dictionaries = standard.standards.dictionaries
+    if not dictionaries:
+        return f"the kit {standard.kit.name} names no dictionary (words.dictionaries)"
+    known = ", ".join(found.locale for found in dictionaries)
+    if not standard.locale:
+        return f"name the picture's language (--locale); the kit has dictionaries for {known}"
+    found = spelling.dictionary_of(dictionaries, standard.locale)
+    if found is None:
+        return f"the kit has no dictionary for {standard.locale}, only for {known}"
+    if letters := reader.unreadable(spelling.letters(found, standard.files)):
+        return f"{reader.name} does not know ‘{letters[:12]}’"
+    return ""
 
 
 def _opened(data: bytes, file: str, format: Format) -> tuple[rules.FileFacts, Canvas]:

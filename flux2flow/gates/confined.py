@@ -5,7 +5,6 @@ Knows no file format. Every failure, of the file or of the child, is a GateError
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import subprocess
@@ -91,7 +90,6 @@ def _converse(child: subprocess.Popen[bytes], source: bytes, limit: int, kind: s
         stdout.close()
 
 
-@functools.cache
 def _folder(renderer: Renderer) -> str:
     """Return the folder that holds the renderer's package, found without importing it here."""
     spec = importlib.util.find_spec(renderer.package)

@@ -13,11 +13,13 @@ from flux2flow.domain.brand_kit import BrandKit
 from flux2flow.domain.campaign import FontFile
 from flux2flow.domain.files import PictureFile
 from flux2flow.domain.format import Format
+from flux2flow.domain.standards import SpellingDictionary
 from flux2flow.errors import Diagnostic, Position, SpecError
 from flux2flow.expressions import suggest
 from flux2flow.loading import formats as _formats
 from flux2flow.loading.kits import FILE, check_kit
 from flux2flow.loading.models import validate
+from flux2flow.loading.standards import read_dictionaries
 from flux2flow.loading.workspace import Place, Workspace
 from flux2flow.project import Project
 
@@ -30,6 +32,7 @@ class LoadedKit:
     fonts: tuple[FontFile, ...]
     pictures: Mapping[str, PictureFile]
     project: Project
+    dictionaries: tuple[SpellingDictionary, ...] = ()
 
 
 def load_kit(named: str, project: Project, *, asked: str = "--kit") -> LoadedKit:
@@ -50,14 +53,16 @@ def load_kit(named: str, project: Project, *, asked: str = "--kit") -> LoadedKit
                 ),
             )
         )  # fmt: skip
+    dictionaries: tuple[SpellingDictionary, ...] = ()
     document = workspace.read(place)
     kit = validate(document, BrandKit, workspace.problems) if document is not None else None
     if document is not None:
         check_kit(workspace, document, place)
+        dictionaries = read_dictionaries(workspace, document, place.folder)
     workspace.problems.raise_any()
     if kit is None:
         raise AssertionError("a kit failed without a diagnostic")
-    return LoadedKit(kit, tuple(workspace.fonts), workspace.pictures, project)
+    return LoadedKit(kit, tuple(workspace.fonts), workspace.pictures, project, dictionaries)
 
 
 def load_format(id: str, project: Project) -> Format:

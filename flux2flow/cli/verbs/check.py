@@ -23,6 +23,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--format", "format_id", metavar="ID", help="Placement, such as iab/medium-rectangle.")
 @click.option("--campaign", type=_FILE, help="Take kit, placement and copy from this campaign, by the file's place.")
 @click.option("--expect", type=_FILE, help="Text file: each line must stand in the picture.")
+@click.option("--locale", default="", metavar="LOCALE", help="Language of the words: the kit's dictionary spells them.")
 @click.option(
     "--annotate", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture with its findings."
 )
@@ -36,6 +37,7 @@ def command(
     format_id: str | None,
     campaign: Path | None,
     expect: Path | None,
+    locale: str,
     annotate: Path | None,
     no_ocr: bool,
     verbose: bool,
@@ -53,8 +55,9 @@ def command(
     audits = []
     for file in files:
         audit = api.check_file(
-            file, kit=kit, format=format_id, campaign=campaign, expected=copy, ocr=not no_ocr, plugins=not no_plugins
-        )
+            file, kit=kit, format=format_id, campaign=campaign, expected=copy, locale=locale, ocr=not no_ocr,
+            plugins=not no_plugins,
+        )  # fmt: skip
         audits.append(audit)
         if annotate is not None:
             _write(annotate, api.annotated(audit))

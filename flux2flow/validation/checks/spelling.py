@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import importlib
 import io
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from flux2flow.domain.finding import Finding, Level
@@ -17,6 +19,9 @@ from flux2flow.validation.subjects import UNSPACED, about, script
 
 SHORTEST = 3
 """Letters of the shortest word that is looked up: two letters are mostly abbreviations."""
+
+SAMPLE = 2000
+"""Words of a dictionary that show its letters."""
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:['’\u00ad-][^\W\d_]+)*(?!\w)")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+|[#@]\w+|\b[\w-]+\.(?:[a-z]{2,})(?:/\S*)?", re.IGNORECASE)
@@ -49,27 +54,26 @@ class _Spelling:
 
     def run(self, subject: CheckSubject) -> Iterable[Finding]:
         """One finding per layer and word."""
-        found = _dictionary(subject)
+        found = dictionary_of(subject.standards.dictionaries, subject.scene.locale)
         if found is None or subject.files is None:
             return
         try:
-            dictionary = _opened(found, subject.files)
+            words = lexicon(subject)
         except Exception as error:  # noqa: BLE001 - spylls raises what it comes across in a file that is no dictionary
             message = f"the kit's dictionary for {found.locale} cannot be read: {type(error).__name__}: {error}"
             remedy = f"Replace {found.words.path} and its .aff, or take the locale from words.dictionaries."
             yield Finding(self.id, "fail", message, subject.scene.id, measured=found.words.path, remedy=remedy)
             return
-        if dictionary is None:
+        if words is None:
             message = f"the kit names a dictionary for {found.locale}, and the package that reads it is not installed"
             remedy = "pip install 'flux2flow[intl]'"
             yield Finding(self.id, "info", message, subject.scene.id, measured=found.words.path, remedy=remedy)
             return
-        known = _known_words(subject)
         for text in subject.layout.texts():
             for word in dict.fromkeys(_words(text.text)):
-                if word.casefold() in known or _is_spelt(word, dictionary):
+                if words.holds(word):
                     continue
-                guesses = [guess for _, guess in zip(range(3), dictionary.suggest(word), strict=False)]
+                guesses = words.guesses(word)
                 meant = f"; perhaps {', '.join(f'‘{guess}’' for guess in guesses)}" if guesses else ""
                 yield about(
                     self, subject, text, f"‘{word}’ is in no dictionary for {found.locale}{meant}", measured=word,
@@ -77,11 +81,45 @@ class _Spelling:
                 )  # fmt: skip
 
 
-def _dictionary(subject: CheckSubject) -> SpellingDictionary | None:
-    """Choose the dictionary of the locale, else of its language."""
-    locale = subject.scene.locale.lower()
-    by_locale = {found.locale.lower(): found for found in subject.standards.dictionaries}
-    return by_locale.get(locale) or by_locale.get(locale.split("-")[0])
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The words of a language as a subject takes them: its dictionary, and what its kit and scene call right."""
+
+    dictionary: Dictionary
+    known: frozenset[str]
+    """Case-folded."""
+
+    def holds(self, word: str) -> bool:
+        """Say whether a word is right, in its own case or as a sentence or a line in capitals writes it."""
+        return word.casefold() in self.known or _is_spelt(word, self.dictionary)
+
+    def guesses(self, word: str) -> list[str]:
+        """Guess what was meant: at most three words."""
+        return list(itertools.islice(self.dictionary.suggest(word), 3))
+
+
+def lexicon(subject: CheckSubject) -> Lexicon | None:
+    """Open what a subject's words are looked up in: None without a dictionary of its locale, or what reads it.
+
+    Raises whatever spylls comes across in a file that is no dictionary.
+    """
+    found = dictionary_of(subject.standards.dictionaries, subject.scene.locale)
+    if found is None or subject.files is None or (dictionary := _opened(found, subject.files)) is None:
+        return None
+    return Lexicon(dictionary, _known_words(subject))
+
+
+def dictionary_of(dictionaries: Sequence[SpellingDictionary], locale: str) -> SpellingDictionary | None:
+    """Choose the dictionary of a locale, else of its language."""
+    by_locale = {found.locale.lower(): found for found in dictionaries}
+    return by_locale.get(locale.lower()) or by_locale.get(locale.lower().split("-")[0])
+
+
+def letters(found: SpellingDictionary, files: FileSource) -> str:
+    """Give the letters of a dictionary's words, each once: whoever does not know them reads none of its words."""
+    data = files.read(found.words)
+    lines = data.decode(_encoding(files.read(found.affixes)), "replace").splitlines()[1 : SAMPLE + 1]
+    return "".join(dict.fromkeys(c for line in lines for c in line.partition("/")[0].lower() if c.isalpha()))
 
 
 def _opened(found: SpellingDictionary, files: FileSource) -> Dictionary | None:
