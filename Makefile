@@ -8,7 +8,7 @@ DEMO := examples/aurora/campaign.yaml
 CODE := flux2flow engine/flux2engine tests .ci brand_kits examples
 LONG := PYTHONPATH=.:engine $(BIN)/python
 
-.PHONY: help demo test check format lint types contracts docs install lock fault torture bench clean
+.PHONY: help demo test check format lint types contracts docs install lock fault identity torture bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ lock: install  ## Write requirements.lock again (hashes, no addresses; torch and
 fault: install  ## Long: 40 kills, byte identity over 5 runs; log in tests/fault/logs/
 	$(LONG) tests/fault/kill.py --kills 40 --log tests/fault/logs
 	$(BIN)/python -m pytest -q -m long tests
+
+identity: install  ## Long: charts, banners and fifteen scripts, the same bytes in 20 runs; log in tests/fault/logs/
+	PYTHONPATH=.:engine nice $(BIN)/python tests/fault/identity.py --runs 20 --log tests/fault/logs
 
 torture: install  ## Long: 4,500 strings beside Chromium's, seeded defects, random boxes, all bidi data
 	FLUX2FLOW_TORTURE=1 FLUX2FLOW_RANDOM_BOXES=1000 $(BIN)/python -m pytest -q -n 2 -m "long or not long" \
