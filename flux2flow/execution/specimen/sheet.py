@@ -166,7 +166,8 @@ class Book:
     def holds(self, family: str, sample: Sample) -> bool:
         """Say whether a family has all letters of a sample; its full stop may come from another one."""
         face = stack((family,), 400, 16, self.fonts, self.files).primary
-        return all(face.draws(letter) for letter in set(sample.probe) if letter.isalpha() or sample.once)
+        letters = (letter for letter in set(sample.probe) if letter.isalpha() or sample.once)
+        return all(face.draws(letter) for letter in letters if not (sample.once and letter.isascii()))
 
     def _named(self, token: str) -> Color | None:
         return self.color(token) if token in self.kit.colors and self.color(token).alpha == 255 else None

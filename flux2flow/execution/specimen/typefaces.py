@@ -56,7 +56,8 @@ def typefaces(sheet: Sheet) -> None:
         bottom = max(_LARGE * 0.25, *(fall(fitted) for fitted, _ in sets.values())) + baseline
         for number, (family, (fitted, type)) in enumerate(sets.items()):
             x, top = MARGIN + number * (CELL + GUTTER), bottom + 24
-            sheet.place(f"family/{family}", fitted, type, x, CELL, baseline=baseline, foreign=False)
+            if fitted.paragraph.text:
+                sheet.place(f"family/{family}", fitted, type, x, CELL, baseline=baseline, foreign=False)
             sheet.caption(f"family/{family}/name", family, x, CELL, book.ink, top=top, strong=True)
             for line, text in enumerate(families[family], start=1):
                 sheet.caption(f"family/{family}/{line}", text, x, CELL, book.ink, top=top + line * CAPTION_STEP)
