@@ -5,6 +5,7 @@ Back to front: set, stand, decor, products, reflections. Knows nothing about cap
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +21,8 @@ from flux2engine.training.shadows import drop_shadow, product_shadow, reflect, r
 from flux2engine.training.stands import paint_decor, paint_leaf_shadow, paint_stand
 
 # A product is lit by the scene, but keeps its colours: the share of the light's tint, and its exposure.
-_PRODUCT_TINT = 0.3
-_EXPOSURE = {"night": 0.86, "dramatic": 0.93, "bright": 1.04}
+_PRODUCT_TINT = 0.15
+_EXPOSURE = {"night": 0.93, "dramatic": 0.96, "bright": 1.02}
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ class _Patch:
 def _patch(easel: Easel, scene: Scene, placed: Placed) -> _Patch:
     left, top, right, bottom = (v * s for v, s in zip(placed.box, (easel.width, easel.height) * 2, strict=True))
     picture = _turned(placed, max(2, round(right - left)), max(2, round(bottom - top)))
-    x = round((left + right) / 2 - picture.width / 2)
-    y = round(bottom) - picture.height if scene.kind != "flat-lay" else round((top + bottom) / 2 - picture.height / 2)
+    # Rounded as a reference is centred on its ground: a pixel beside it, a copied token is another token.
+    x = math.floor((left + right) / 2 - picture.width / 2 + 1e-3)
+    y = math.floor((top + bottom) / 2 - picture.height / 2 + 1e-3)
     rgba = np.asarray(picture, np.float32) / 255
     rgba[..., :3] *= _light(easel, scene, picture.width, picture.height)
     if scene.rim:
@@ -103,10 +105,10 @@ def _turned(placed: Placed, width: int, height: int) -> Image.Image:
     if placed.angle:
         picture = picture.convert("RGBa").rotate(placed.angle, Image.Resampling.BICUBIC, expand=True).convert("RGBA")
         picture = picture.crop(picture.getchannel("A").point(lambda value: 255 if value > 30 else 0).getbbox())
+    if abs(width - picture.width) <= 1 and abs(height - picture.height) <= 1:
+        return picture
     scale = min(width / picture.width, height / picture.height)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    if size == picture.size:
-        return picture
     return picture.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
 
 
