@@ -3,9 +3,10 @@
     PYTHONPATH=.:engine python tests/fault/identity.py --runs 20 --log tests/fault/logs
 
 A run is a process of its own, one after the other, with other threads, hash seed, time zone, locale, home and working
-folder. Run it with `nice`: it takes minutes. It sets six texts of each of the fifteen scripts of `tests/torture` and a vertical page on a plate, and renders
+folder. It sets six texts of each of the fifteen scripts of `tests/torture` and a vertical page on a plate, and renders
 charts, tables and banners of the example campaigns on procedural plates. The control is one more run with another
 seed of the plates and a letter more in every text: it must change every picture. Exits 1 where that is not so.
+Run it with `nice`: it takes minutes, and an hour on a busy machine.
 """
 
 from __future__ import annotations

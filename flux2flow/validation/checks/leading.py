@@ -48,13 +48,15 @@ class _Leading:
 
 def _problems(text: PlacedText) -> Iterator[tuple[str, Box, str, str]]:
     for upper, lower in zip(text.lines, text.lines[1:], strict=False):
-        if upper.vertical:
-            return
         touching = _touching(upper, lower, TOUCH * text.fit.size)
         if touching is not None:
             one, other, box = touching
-            message = f"‘{text.text[one.cluster]}’ touches ‘{text.text[other.cluster]}’ in the line below"
-            yield message, box, f"{box.height:.1f} px of common ink", "0 px"
+            where = "in the next column" if upper.vertical else "in the line below"
+            message = f"‘{text.text[one.cluster]}’ touches ‘{text.text[other.cluster]}’ {where}"
+            across = box.width if upper.vertical else box.height
+            yield message, box, f"{across:.1f} px of common ink", "0 px"
+        if upper.vertical:
+            continue  # the floors are for marks above and below, and scripts that have them do not run downwards
         script = main_script(upper.text + lower.text)
         floor = FLOORS.get(script, FLOOR)
         distance = _baseline(lower) - _baseline(upper)

@@ -12,6 +12,9 @@ from flux2flow.validation.subjects import about, running_texts
 COLUMNS = 80
 """Characters of a line, double-width ones counted twice: WCAG 2.2 SC 1.4.8 says 80, and 40 for Chinese and Japanese."""
 
+DOWNWARDS = 104
+"""Of a column: JLREQ (2.4.1) gives 52 full-width characters for vertical and 40 for horizontal lines at the most."""
+
 
 class _LineLength:
     id = "line-length"
@@ -30,11 +33,12 @@ class _LineLength:
         for text in running_texts(subject):
             longest = max(text.lines, key=lambda line: columns(line.text.strip()))
             width = columns(longest.text.strip())
-            if len(text.lines) > 1 and width > COLUMNS and not longest.vertical:
+            limit = DOWNWARDS if longest.vertical else COLUMNS
+            if len(text.lines) > 1 and width > limit:
                 yield about(
-                    self, subject, text, f"a line of {width} characters; {COLUMNS} can be read with ease",
-                    box=longest.box, measured=str(width), limit=str(COLUMNS),
-                    remedy="Make the box narrower or the type larger.",
+                    self, subject, text, f"a line of {width} characters; {limit} can be read with ease",
+                    box=longest.box, measured=str(width), limit=str(limit),
+                    remedy=f"Make the box {'lower' if longest.vertical else 'narrower'} or the type larger.",
                 )  # fmt: skip
 
 

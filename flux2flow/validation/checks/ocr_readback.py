@@ -25,7 +25,7 @@ class _OcrReadback:
         "What a reader finds in the decoded file must be what was to be set. Each line is read in the box where it was "
         "set, and compared letter by letter, blanks, quotes and dashes aside. It is a legibility gate, not a proof: a "
         "reader is stricter than people on texture, and blind to scripts that its model does not know. Those lines are "
-        "skipped, and said. Runs with --ocr only. T19."
+        "skipped, and columns, and said. Runs with --ocr only. T19."
     )
     level: Level = "warn"
     needs_pixels = False  # without pixels it says what it would skip
@@ -41,6 +41,9 @@ class _OcrReadback:
                     self.id, "info", f"not read back: {reader.name} does not know ‘{letters[:12]}’", subject.scene.id,
                     text.id, text.ink,
                 )  # fmt: skip
+            elif any(line.vertical for line in text.lines):
+                message = f"not read back: {reader.name} reads lines, and this stands in columns"
+                yield Finding(self.id, "info", message, subject.scene.id, text.id, text.ink)
             elif subject.decoded is not None:
                 yield from self._judge(subject, text, read_back(subject, text))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from flux2flow.domain.finding import Finding, Level
-from flux2flow.domain.layout import PlacedText
+from flux2flow.domain.layout import PlacedLine, PlacedText
 from flux2flow.interfaces import CheckSubject
 from flux2flow.validation.subjects import UNSPACED, about, excerpt, main_script, running_texts, stop
 
@@ -64,8 +64,13 @@ def _problem(text: PlacedText) -> str:
         letters = sum(character.isalnum() for character in word)
         longest = max(len(line.text.strip()) for line in text.lines)
         return f"only ‘{word}’" if letters <= CHARACTERS and longest >= LONG_BEFORE else ""
-    share = last.box.width / max(line.box.width for line in text.lines)
+    share = _along(last) / max(map(_along, text.lines))
     return f"only ‘{word}’" if share < NARROW and len(before.text.split()) >= WORDS_BEFORE else ""
+
+
+def _along(line: PlacedLine) -> float:
+    """Measure a line in the direction it runs."""
+    return line.box.height if line.vertical else line.box.width
 
 
 CHECK = _Widow()
