@@ -19,6 +19,7 @@ from torch import Tensor
 from flux2engine import latents
 from flux2engine.autoencoder import Pixels, decode_latents, quantise
 from flux2engine.chat_templates import TEMPLATE_VERSION
+from flux2engine.enlargement import enlarge, sampled_size
 from flux2engine.errors import DeviceError, EngineError, PromptLengthError
 from flux2engine.key_values import KeyValueStore, ReferenceKeyValues, reference_set_key
 from flux2engine.latents import ReferenceTokens
@@ -129,6 +130,7 @@ class _Task:
 
     index: int
     job: Job
+    size: tuple[int, int]  # width and height that are sampled
     steps: int
     guidance: float
     text: str
@@ -169,7 +171,7 @@ class _Run:
             except EngineError as error:
                 yield JobFailed(index, error)
         # By reference set, then by shape: keys and values of one set at a time, kernels of one shape in a row.
-        tasks.sort(key=lambda task: (task.references, task.job.height, task.job.width, task.index))
+        tasks.sort(key=lambda task: (task.references, *task.size[::-1], task.index))
         waiting = {task.index: found for task in tasks if (found := self._sampled_before(task)) is not None}
         unsampled = [task for task in tasks if task.index not in waiting]
         yield from self._encode_prompts(unsampled)
@@ -203,9 +205,10 @@ class _Run:
         text = self._text_key(job.prompt)
         unconditional = None if opposite is None else self._text_key(opposite[0])
         references = self._prepare(job.pictures, job.base is not None)
-        asked = (text, unconditional, references, job.width, job.height, job.seed, steps, guidance)
+        size = sampled_size(job.width, job.height, variant.sampled_area)
+        asked = (text, unconditional, references, *size, job.seed, steps, guidance)
         sampled = self._key("sampled", "transformer", variant.name, SAMPLING_VERSION, *asked)
-        return _Task(index, job, steps, guidance, text, unconditional, references, sampled)
+        return _Task(index, job, size, steps, guidance, text, unconditional, references, sampled)
 
     # --- names -------------------------------------------------------------------------------------------------------
 
@@ -293,7 +296,7 @@ class _Run:
         job = task.job
         yield JobStep(task.index, 0, task.steps)
         try:
-            height, width = job.height // PIXELS_PER_TOKEN, job.width // PIXELS_PER_TOKEN
+            width, height = (side // PIXELS_PER_TOKEN for side in task.size)
             noise = latents.noise(job.seed, height, width).to(device)
             times = sampling_times(task.steps, height * width)
             for state in sample(self.stages.transformer(), noise, self._conditions(task, device), times):
@@ -316,7 +319,8 @@ class _Run:
         autoencoder = self.stages.autoencoder()
         try:
             packed = waiting.pop(task.index).to(self.stages.placement.device)
-            picture = quantise(decode_latents(autoencoder, packed))[0]
+            painted = enlarge(decode_latents(autoencoder, packed), task.job.width, task.job.height)
+            picture = quantise(painted)[0]
         except torch.OutOfMemoryError as error:
             yield JobFailed(task.index, _told(error, task))
         else:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from flux2engine import latents
 from flux2engine.autoencoder import Autoencoder, Pixels, decode_latents, quantise
+from flux2engine.enlargement import enlarge, sampled_size
 from flux2engine.errors import RequestError
 from flux2engine.key_values import KeyValueStore, ReferenceKeyValues, reference_set_key
 from flux2engine.memory import choose_placement
@@ -151,10 +152,12 @@ class Flux2Pipeline:
         text = self.text_encoder.encode(prompts)
         unconditional = None if opposites is None else self._unconditional(opposites)
         conditions = self._conditions(text.states, prepared, guidance, unconditional)
-        grid = height // PIXELS_PER_TOKEN, width // PIXELS_PER_TOKEN
+        wide, tall = sampled_size(width, height, self.variant.sampled_area)
+        grid = tall // PIXELS_PER_TOKEN, wide // PIXELS_PER_TOKEN
         noise = torch.cat([latents.noise(seed, *grid) for seed in seeds]).to(self._device)
         for state in sample(self.transformer, noise, conditions, sampling_times(steps, grid[0] * grid[1])):
-            pixels = quantise(self.decode(state.latents)) if state.step == state.of else None
+            last = state.step == state.of
+            pixels = quantise(enlarge(self.decode(state.latents), width, height)) if last else None
             yield State(state.step, state.of, state.timestep, state.latents, pixels, text.truncated)
 
     def decode(self, packed: Tensor) -> Tensor:

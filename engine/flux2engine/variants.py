@@ -158,6 +158,7 @@ class ModelVariant:
     file_names: tuple[str, ...] = ()  # of the official single files
     repositories: tuple[str, ...] = ()
     base_area: int | None = None  # pixels of a picture that is edited; None: as of any reference
+    sampled_area: int | None = None  # pixels that are sampled, about; a larger picture is enlarged. None: every size is
     # The official code holds t in bf16 before it multiplies by 1000; a model sampled so is run so in every dtype.
     round_timesteps: bool = True
 

@@ -5,12 +5,11 @@ A bucket is one picture size; a shard of the cache and a batch are of one bucket
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from flux2engine.variants import PIXELS_PER_TOKEN
+from flux2engine.enlargement import size_for
 
 # Width to height, and how many shards of a round are of that aspect. Wide ones are banners and headers.
 ASPECTS: tuple[tuple[float, int], ...] = (
@@ -24,7 +23,6 @@ ASPECTS: tuple[tuple[float, int], ...] = (
     (2 / 3, 1),
     (9 / 16, 2),
 )
-_SHORTEST = 4  # tokens: the engine paints no side below 64 px
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,6 @@ class Training:
     time_mu: float  # larger pictures need more noise to be undecided
     # Half of a small picture's tokens are text: short windows save time, and teach that padding says nothing.
     text_lengths: tuple[tuple[int, int], ...]
-
-
-def size_for(aspect: float, tokens: int) -> tuple[int, int]:
-    """Return the (width, height) in pixels nearest to an aspect and a count of tokens; the aspect weighs more."""
-
-    def miss(rows: int, columns: int) -> float:
-        return 2 * abs(math.log(columns / rows / aspect)) + abs(math.log(rows * columns / tokens))
-
-    longest = 8 * math.isqrt(tokens)
-    rows, columns = min(
-        ((r, c) for r in range(_SHORTEST, longest) for c in (round(r * aspect), round(r * aspect) + 1)
-         if c >= _SHORTEST),
-        key=lambda grid: miss(*grid),
-    )  # fmt: skip
-    return columns * PIXELS_PER_TOKEN, rows * PIXELS_PER_TOKEN
 
 
 def round_of_sizes(tokens: int) -> tuple[tuple[int, int], ...]:

@@ -11,7 +11,7 @@ import math
 import random
 from dataclasses import replace
 
-from flux2engine.training.buckets import size_for
+from flux2engine.enlargement import size_for
 from flux2engine.training.colours import companion, random_colour
 from flux2engine.training.products import SHARE_SHOWN, CutOut, Identity, draw_identity, shape_of
 from flux2engine.training.scene import (

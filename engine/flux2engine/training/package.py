@@ -34,7 +34,7 @@ def load_averaged(module: nn.Module, path: Path) -> dict[str, Any]:
     return state
 
 
-def defaults(steps: int, guidance: float, reference: int, base: int) -> dict[str, Any]:
+def defaults(steps: int, guidance: float, reference: int, base: int, sampled: int | None = None) -> dict[str, Any]:
     """Return how the model is run if nothing else is asked; sides of references are those that training showed."""
     return {
         "default_steps": steps,
@@ -43,6 +43,7 @@ def defaults(steps: int, guidance: float, reference: int, base: int) -> dict[str
         "reference_area_single": reference * reference,
         "reference_area_several": reference * reference,
         "base_area": base * base,
+        "sampled_area": sampled and sampled * sampled,
     }
 
 
@@ -84,8 +85,9 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=1.0)
     parser.add_argument("--reference", type=int, default=64, help="pixels: its square is the largest area")
     parser.add_argument("--base", type=int, default=128, help="pixels: the same of a picture that is edited")
+    parser.add_argument("--sampled", type=int, help="pixels: pictures larger than its square are enlarged from it")
     a = parser.parse_args()
-    run_as = defaults(a.steps, a.guidance, a.reference, a.base)
+    run_as = defaults(a.steps, a.guidance, a.reference, a.base, a.sampled)
     package(a.tokenizer, a.flow, a.decoder, a.encoder, a.out, a.version, a.size, run_as)
 
 
