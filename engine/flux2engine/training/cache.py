@@ -80,13 +80,13 @@ def _references(rng: random.Random, scene: Scene, side: int) -> list[tuple[str, 
     """Show each product alone; sometimes the main one from another side, or the colours."""
     shown = []
     if scene.main is not None:
-        shown.append(("main", reference_picture(scene.main.identity, side, rng)))
+        shown.append(("main", reference_picture(scene.main.identity, side, rng, scene.backdrop)))
         if rng.random() < 0.3:
             shown.append(("view", other_view(scene.main.identity, side, rng)))
     if scene.extra is not None:
-        shown.append(("extra", reference_picture(scene.extra.identity, side, rng)))
+        shown.append(("extra", reference_picture(scene.extra.identity, side, rng, scene.backdrop)))
     props = rng.sample(range(len(scene.props)), min(len(scene.props), MOST_PROPS))
-    shown += [(f"prop {k}", reference_picture(scene.props[k].identity, side, rng)) for k in props]
+    shown += [(f"prop {k}", reference_picture(scene.props[k].identity, side, rng, scene.backdrop)) for k in props]
     if rng.random() < 0.2:
         shown.append(("swatch", _swatch(scene, side)))
     return [(role, np.asarray(picture)) for role, picture in shown]
@@ -96,9 +96,9 @@ def _edit_references(rng: random.Random, edit: Edit, side: int) -> list[tuple[st
     """Show what an edit brings in: the product that is swapped in or added, or the new colours."""
     after = edit.after
     if edit.kind == "swap" and after.main is not None and rng.random() < 0.8:
-        return [("main", np.asarray(reference_picture(after.main.identity, side, rng)))]
+        return [("main", np.asarray(reference_picture(after.main.identity, side, rng, after.backdrop)))]
     if edit.kind == "add" and after.extra is not None and rng.random() < 0.8:
-        return [("extra", np.asarray(reference_picture(after.extra.identity, side, rng)))]
+        return [("extra", np.asarray(reference_picture(after.extra.identity, side, rng, after.backdrop)))]
     if edit.kind == "palette" and rng.random() < 0.5:
         return [("swatch", np.asarray(_swatch(after, side)))]
     return []

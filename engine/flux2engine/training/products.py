@@ -30,6 +30,7 @@ _REFUSED = re.compile(
     r"with slash|restroom)\b"
 )
 SHARE_SHOWN = 29 / 32  # of a reference's side: how long a product's longer side is there
+MATTED = 0.6  # of the references: on the colour of the scene's backdrop
 _GROUPS = ("Objects", "Food & Drink", "Animals & Nature", "Activities", "Travel & Places")
 
 
@@ -156,9 +157,13 @@ def _ground(rng: random.Random) -> RGB:
     return (255, 255, 255) if kind < 0.5 else ((236, 236, 238) if kind < 0.75 else random_colour(rng))
 
 
-def reference_picture(identity: Identity, side: int, rng: random.Random) -> Image.Image:
-    """Show the product alone on a plain ground, as a brand kit would hold it: RGB, `side` × `side`."""
-    ground = _ground(rng)
+def reference_picture(identity: Identity, side: int, rng: random.Random, matte: RGB | None = None) -> Image.Image:
+    """Show the product alone on a plain ground, as a brand kit would hold it: RGB, `side` × `side`.
+
+    A cut-out is mostly shown on `matte`, the backdrop's colour: latents know what surrounds a product, and it is copied
+    best onto the colour it lies on already.
+    """
+    ground = matte if matte is not None and rng.random() < MATTED else _ground(rng)
     share = SHARE_SHOWN if rng.random() < 0.85 else rng.uniform(0.84, 0.95)
     picture = paint_identity(identity, round(side * share))
     canvas = Image.new("RGB", (side, side), ground)
