@@ -7,6 +7,7 @@ not fit at the floor is set at the floor and reported. Knows nothing about where
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -23,7 +24,7 @@ Made = TypeVar("Made")
 QUANTUM = 0.25  # pixels
 
 _SHRINK_FOR_PHRASES = 0.7  # phrases stay whole unless that costs more than 30 % of the size
-_CLEARANCE = 0.05  # em between the ink of two lines of a script without Latin proportions
+_CLEARANCE = 0.05  # em between the ink of two lines without Latin proportions, or with stacked marks
 _SMALLER_TO_JUSTIFY = 0.88  # justified text may be set so much smaller for even word spaces
 
 
@@ -79,7 +80,9 @@ class _Search:
         length = len(paragraph.text)
         self.latin = paragraph.latin_like(0, length)
         self.rise, self.fall = paragraph.rise(0, length), paragraph.fall(0, length)
-        self.leading = leading if self.latin else max(leading, self.rise + self.fall + _CLEARANCE)
+        # Leading is chosen for Latin letters with a mark each; those with two would touch the line above.
+        exempt = self.latin and not _stacks_marks(paragraph.text)
+        self.leading = leading if exempt else max(leading, self.rise + self.fall + _CLEARANCE)
         # The room above and below does not depend on whether this copy happens to have a ‘d’ or a ‘g’.
         top, bottom = _extremes(paragraph)
         self.rise, self.fall = max(self.rise, top), max(self.fall, -bottom)
@@ -285,6 +288,16 @@ def _lines(count: int) -> str:
 
 def _quantised(size: float) -> float:
     return math.floor(size / QUANTUM + 1e-9) * QUANTUM
+
+
+def _stacks_marks(text: str) -> bool:
+    """Say whether a letter carries two marks or more, composed or not, as ế and ộ in Vietnamese do."""
+    marks = 0
+    for character in unicodedata.normalize("NFD", text):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > 1:
+            return True
+    return False
 
 
 def _extremes(paragraph: Paragraph) -> tuple[float, float]:

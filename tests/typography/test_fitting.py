@@ -155,6 +155,24 @@ def test_tall_scripts_get_their_leading() -> None:
     assert second - first == pytest.approx(0.8 * 40)
 
 
+@pytest.mark.parametrize("copy", ["Mỗi ngày\nĐẾN ruộng", "Mo\u0302\u0303i ngày\nĐE\u0302\u0301N ruo\u0323\u0302ng"])
+def test_letters_with_stacked_marks_get_their_leading(copy: str) -> None:
+    """Vietnamese lines do not touch at a leading chosen for English; one mark a letter keeps the style's."""
+
+    def step(text: str, leading: float) -> tuple[float, float]:
+        made = fitted(text, 900, 300, FitRule(2, 40, 40), type=style(leading=leading))
+        inks = [[glyph.ink for run in line.runs for glyph in run.glyphs if glyph.ink] for line in made.lines]
+        first, second = (line.box.y for line in made.lines)
+        return second - first, min(ink.y for ink in inks[1]) - max(ink.bottom for ink in inks[0])
+
+    raised, gap = step(copy, 1.02)
+    assert 0.05 * 40 - 0.02 <= gap < 0.15 * 40, "a dot below, on the last line, counts too"
+    assert gap - (raised - 1.02 * 40) < -0.1 * 40, "the control: at the style's own leading the lines would meet"
+    assert step(copy, 1.6)[0] == pytest.approx(1.6 * 40), "what is enough stays"
+    for plain in ("Moi ngày\nĐÊN ruông", "Äpfel für\nÅland Ödön", "Moi ngay\nDEN ruong"):
+        assert step(plain, 1.02)[0] == pytest.approx(1.02 * 40), plain
+
+
 def test_size_does_not_depend_on_descenders() -> None:
     """Words with and without descenders take one size in boxes of one height; capitals alone may be larger."""
     sizes = {fitted(word, 900, 60, FitRule(1, 8, 200)).fit.size for word in ("Hello", "Helpg", "scum", "Typo")}
