@@ -321,17 +321,13 @@ def specimen(kit: str, *, beside: Path | str | None = None) -> tuple[SpecimenPag
 
 
 def write_specimen(kit: str, folder: Path | str, *, beside: Path | str | None = None) -> tuple[Path, ...]:
-    """Draw a kit as `specimen` does and return the files; raises StoreError where one cannot be written."""
-    written = []
-    for page in specimen(kit, beside=beside):
-        path = Path(folder) / f"{page.layout.scene.replace('/', '-')}.png"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(page.data)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-        written.append(path)
-    return tuple(written)
+    """Draw a kit as `specimen` does and return the files; raises StoreError where one cannot be written.
+
+    Pages that an earlier run wrote there for this kit, and that it has no longer, are removed; no other file is.
+    """
+    from flux2flow.execution.specimen import write_pages
+
+    return write_pages(specimen(kit, beside=beside), Path(folder))
 
 
 def _standard_of_campaign(file: Path, campaign: Path, format: str | None, locale: str, *, plugins: bool) -> Standard:

@@ -1,6 +1,6 @@
 """A brand kit → its specimen: a page of its identity, and one for every script that its fonts can write.
 
-Planning's styles, typography and compositing meet here. Writes no file: pages are PNG bytes.
+Planning's styles, typography and compositing meet here. Pages are PNG bytes; only `writing` makes files of them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from flux2flow.execution.specimen.identity import identity_page
 from flux2flow.execution.specimen.samples import SAMPLES
 from flux2flow.execution.specimen.script_page import script_page
 from flux2flow.execution.specimen.sheet import Book
+from flux2flow.execution.specimen.writing import write_pages
 from flux2flow.interfaces import FileSource
 
-__all__ = ["SpecimenPage", "layouts", "painted", "specimen"]
+__all__ = ["SpecimenPage", "layouts", "painted", "specimen", "write_pages"]
 
 _NO_PLATE = Canvas(PixelSize(1, 1), b"\xff\xff\xff")
 _EFFORT = 6
