@@ -28,7 +28,7 @@ class Located:
 def located(
     findings: Iterable[Finding], plan: Plan, bundle: CampaignBundle | None, campaign: str, shown: Callable[[str], str]
 ) -> tuple[Located, ...]:
-    """Locate findings: the slot that fills the layer, else the asset's entry, else the campaign's file.
+    """Locate findings: the slot that fills the layer, the asset's entry, the waiver, or the campaign's file.
 
     `campaign` names its file, which is all that is known where a plan was followed without its YAML; `shown` turns a
     file of the project into the name to print.
@@ -40,7 +40,10 @@ def located(
     source = bundle.sources.get("campaign")
 
     def place(finding: Finding) -> Located:
-        path: tuple[str | int, ...] = ("checks", "waivers") if not finding.asset else ()
+        path: tuple[str | int, ...] = ()
+        if not finding.asset:
+            list_name, _, number = finding.layer.partition("/")
+            path = ("checks", list_name or "waivers", *([int(number)] if number.isdecimal() else []))
         if (entry := entries.get(finding.asset)) in numbers:
             path = ("assets", numbers[entry])
             layer = finding.layer.partition("/")[0]

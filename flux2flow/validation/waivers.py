@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from flux2flow.domain.finding import Finding, Waiver
 
 CHECK = "waiver"
-"""The id of findings about waivers themselves."""
+"""The id of findings about waivers themselves; their layer is `waivers/` and the waiver's place in the list, from 0."""
 
 
 def waived(
@@ -41,19 +41,21 @@ def notices(
     used = {finding.waiver for finding in findings if finding.waiver is not None}
     return tuple(
         notice
-        for waiver in waivers
-        if (notice := _notice(waiver, on, unused=complete and waiver not in used)) is not None
+        for number, waiver in enumerate(waivers)
+        if (notice := _notice(waiver, number, on, unused=complete and waiver not in used)) is not None
     )
 
 
-def _notice(waiver: Waiver, on: dt.date, *, unused: bool) -> Finding | None:
+def _notice(waiver: Waiver, number: int, on: dt.date, *, unused: bool) -> Finding | None:
+    layer = f"waivers/{number}"
     whose = f"the waiver of {waiver.check} on {waiver.asset} by {waiver.by}"
     if waiver.expired(on):
         message = f"{whose} ended on {waiver.until}: what it let pass counts again"
         remedy = "Remove it, or decide anew and write a later day."
-        return Finding(CHECK, "warn", message, "", limit=waiver.until, remedy=remedy)
+        return Finding(CHECK, "warn", message, "", layer, limit=waiver.until, remedy=remedy)
     if unused:
-        return Finding(CHECK, "warn", f"{whose} covers nothing", "", remedy="Remove it: it may hide what comes later.")
+        remedy = "Remove it: it may hide what comes later."
+        return Finding(CHECK, "warn", f"{whose} covers nothing", "", layer, remedy=remedy)
     return None
 
 

@@ -62,6 +62,7 @@ def test_ended_and_unused_waivers_are_told() -> None:
     judged = waived([finding()], [ended, unused, used], TODAY, NAMES)
     told = notices(judged, [ended, unused, used], TODAY, complete=True)
     assert [(f.check, f.level, f.asset) for f in told] == [("waiver", "warn", "")] * 2
+    assert [f.layer for f in told] == ["waivers/0", "waivers/1"], "the place in the campaign's list"
     assert "ended on 2026-01-01" in told[0].message
     assert "covers nothing" in told[1].message
     assert [f.message for f in notices(judged, [ended, unused, used], TODAY, complete=False)] == [told[0].message]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,9 +77,11 @@ def command(
 
         console.raw(report_json(report))
     else:
+        from flux2flow.cli.report_formats import with_places
         from flux2flow.reporting.terminal import summarise
 
-        console.summary(summarise(report, shown_path(Path(report.output) / "index.html")))
+        placed = replace(report, notices=with_places(report.notices, report.plan, campaign, loaded))
+        console.summary(summarise(placed, shown_path(Path(report.output) / "index.html")))
     return report.exit_code
 
 

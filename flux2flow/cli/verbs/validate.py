@@ -50,7 +50,10 @@ def command(
         return code
     if licence is not None:
         console.licence(licence.licence, accepted=licence.accepted)
-    console.problems(problems_of(findings, least="info" if verbose else "warn"))
+    from flux2flow.cli.report_formats import with_places
+
+    shown = with_places(findings, api.plan(loaded), campaign, loaded)
+    console.problems(problems_of(shown, least="info" if verbose else "warn"))
     waived = sum(finding.waiver is not None for finding in findings)
     counted = [finding.level for finding in findings if finding.waiver is None]
     failed, warned = counted.count("error") + counted.count("fail"), counted.count("warn")
