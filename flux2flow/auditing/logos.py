@@ -16,6 +16,7 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from flux2flow.auditing.reduced import WORKING, Searched
 from flux2flow.domain.measures import Box
 
 Pixels = NDArray[Any]
@@ -27,6 +28,9 @@ PROPORTIONS = (1.0, 0.8, 0.89, 1.12, 1.25, 0.72, 1.4)
 """Height over the true height: what a careless hand makes of a logo."""
 SEARCHED_WHOLE = 1_000_000
 """Pixels up to which bent logos are looked for too; in larger pictures only at half their size and below."""
+LOOKED_AT_WHOLE = 4 * WORKING
+"""Pixels up to which a picture without a logo is searched as it is, for one at a kit's smallest width: a 4K screen.
+In a larger one, what is narrower than about a twenty-fifth of it passes for no logo."""
 FOUND = 0.72
 """Correlation of edges from which a logo of `PLAIN_AREA` pixels or more is one; a smaller one, with fewer edges, must
 fit better. Other shapes reach 0.6 where they are large, 0.86 where they are tiny, and 0.68 where they are the same
@@ -147,34 +151,39 @@ def edge_map(pixels: Pixels) -> Pixels:
 
 
 def find(
-    canvas: Pixels, shape: Shape, most: int = 2, *, turned: bool = True, finest: int = 64_000_000
+    ground: Searched, shape: Shape, most: int = 2, *, turned: bool = True, finest: int = 64_000_000
 ) -> tuple[Match, ...]:
-    """Find a logo up to `most` times in a picture (height × width × 3 bytes), best first.
+    """Find a logo up to `most` times in a picture, best first, in pixels of the whole picture.
 
     Turned ones are looked for only where no upright one is found. What is large needs no look at more than `finest`
-    pixels.
+    pixels. Where a picture had to be reduced and is not above `LOOKED_AT_WHOLE`, small ones are looked for last.
     """
-    around = round(0.04 * max(canvas.shape[:2])) + 4  # so that what touches an edge has ground on that side, too
-    picture = np.pad(canvas, ((around, around), (around, around), (0, 0)), mode="edge").astype(np.float32) / 255
-    found = _find(picture, shape, (0.0,), finest)
+    found = _find(ground, shape, (0.0,), finest)
+    if not found and ground.factor > 1 and _pixels(ground.whole) <= min(finest, LOOKED_AT_WHOLE):
+        whole = Searched.of(ground.whole, 1)
+        if small := _find(whole, shape, (0.0,), finest, coarsest=_pixels(ground.picture)):
+            ground, found = whole, small
     if not found and turned:
-        found = _find(picture, shape, ANGLES, min(finest, SEARCHED_WHOLE))
-    placed = (replace(match, pose=match.pose.moved(-around, -around)) for match in found)
+        found = _find(ground, shape, ANGLES, min(finest, SEARCHED_WHOLE))
+    placed = (
+        replace(match, pose=match.pose.moved(-ground.around, -ground.around).scaled(ground.factor)) for match in found
+    )
     return tuple(sorted(placed, key=lambda match: -match.score)[:most])
 
 
-def _find(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int) -> list[Match]:
+def _find(ground: Searched, shape: Shape, angles: tuple[float, ...], finest: int, coarsest: int = 0) -> list[Match]:
     found: list[Match] = []
-    candidates = _candidates(picture, shape, angles, finest)
+    candidates = _candidates(ground.picture, shape, angles, finest, coarsest)
     for candidate in candidates:
         if found and candidate.score < _WORTH_A_LOOK * candidates[0].score:
             break
         if any(_same_place(candidate.pose, other.pose) for other in found):
             continue
-        refined = _refined(picture, shape, candidate.pose)
+        refined = _refined(ground, shape, candidate.pose)
         if found and refined.score < SECOND:
             continue
-        if _is_found(refined, shape) and not any(_same_place(refined.pose, other.pose) for other in found):
+        whole = replace(refined, pose=refined.pose.scaled(ground.factor))
+        if _is_found(whole, shape) and not any(_same_place(refined.pose, other.pose) for other in found):
             found.append(refined)
     return found
 
@@ -186,11 +195,11 @@ def _is_found(match: Match, shape: Shape) -> bool:
     return match.score >= needed and 1 / _BENT_MOST <= bent <= _BENT_MOST
 
 
-def _candidates(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int) -> list[Match]:
-    """Propose places, best first, each once."""
+def _candidates(picture: Pixels, shape: Shape, angles: tuple[float, ...], finest: int, coarsest: int) -> list[Match]:
+    """Propose places, best first, each once, from reductions that have more than `coarsest` pixels."""
     proposals: list[Match] = []
     for level, scale in _levels(picture):
-        if level.shape[0] * level.shape[1] > finest:
+        if not coarsest < _pixels(level) <= finest:
             continue
         proposals += [replace(match, pose=match.pose.scaled(1 / scale)) for match in _search(level, shape, angles)]
     kept: list[Match] = []
@@ -269,22 +278,26 @@ class _Field:
         return np.asarray(product[:down, :across] / spread, np.float32)
 
 
-def _refined(picture: Pixels, shape: Shape, pose: Pose) -> Match:
-    """Move, scale, bend and turn a place by ever smaller steps while its edges fit better."""
+def _refined(ground: Searched, shape: Shape, pose: Pose) -> Match:
+    """Move, scale, bend and turn a place by ever smaller steps while its edges fit better.
+
+    What the reduced picture shows in fewer pixels than are worked with is cut out of the whole one.
+    """
+    detail = 1 if pose.width * pose.height >= _WORKING_AREA else ground.factor
+    pose = pose.scaled(detail)
     reach = 0.35 * pose.width + 6
     left, top = max(int(pose.x - pose.width / 2 - reach), 0), max(int(pose.y - pose.height / 2 - reach), 0)
-    cut = picture[top : int(pose.y + pose.height / 2 + reach) + 1, left : int(pose.x + pose.width / 2 + reach) + 1]
+    right, bottom = int(pose.x + pose.width / 2 + reach) + 1, int(pose.y + pose.height / 2 + reach) + 1
+    cut = ground.cut(left, top, right, bottom, detail)
     scale = min(math.sqrt(_WORKING_AREA / (pose.width * pose.height)), 1.0)  # enlarged, its edges would be others
     work = _resized(cut, max(round(cut.shape[1] * scale), 2), max(round(cut.shape[0] * scale), 2))
     across, down = work.shape[1] / cut.shape[1], work.shape[0] / cut.shape[0]
     local = Pose((pose.x - left) * across, (pose.y - top) * down, pose.width * across, pose.height * down, pose.angle)
     edges = edge_map(work)
     best = _climb(edges, shape, _nearby(edges, shape, local).pose, rounds=6)
-    found = best.pose
-    return Match(
-        Pose(found.x / across + left, found.y / down + top, found.width / across, found.height / down, found.angle),
-        best.score,
-    )
+    here = best.pose
+    found = Pose(here.x / across + left, here.y / down + top, here.width / across, here.height / down, here.angle)
+    return Match(found.scaled(1 / detail), best.score)
 
 
 def _nearby(edges: Pixels, shape: Shape, pose: Pose) -> Match:
@@ -354,6 +367,10 @@ def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
     surface.getCanvas().drawImageRect(image, skia.Rect.MakeWH(width, height), sampling)
     array = surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)
     return np.asarray(array[:, :, :3], np.float32) / 255
+
+
+def _pixels(picture: Pixels) -> int:
+    return int(picture.shape[0] * picture.shape[1])
 
 
 def _halved(pixels: Pixels) -> Pixels:

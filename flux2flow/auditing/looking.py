@@ -14,6 +14,7 @@ from flux2flow.auditing.areas import plain_areas
 from flux2flow.auditing.differences import difference
 from flux2flow.auditing.lines import see_line
 from flux2flow.auditing.logos import Match, Shape, find
+from flux2flow.auditing.reduced import Searched, factor
 from flux2flow.auditing.seen import PartColor, SeenLogo, SeenPicture
 from flux2flow.domain.canvas import Canvas
 from flux2flow.domain.measures import Box, Color
@@ -62,9 +63,10 @@ def look(
     """
     pixels = np.frombuffer(canvas.pixels, np.uint8).reshape(canvas.size.height, canvas.size.width, 3)
     whole = Box(0, 0, canvas.size.width, canvas.size.height)
-    shown = tuple(place for product in products for place in _places(pixels, product))
+    ground = Searched.of(pixels, factor(pixels))
+    shown = tuple(place for product in products for place in _places(ground, product))
     found = tuple(
-        seen for logo in logos for seen in _logos(pixels, logo) if not any(_on(seen.box, place) for place in shown)
+        seen for logo in logos for seen in _logos(ground, logo) if not any(_on(seen.box, place) for place in shown)
     )
     lines = reader.read(canvas) if reader is not None else ()
     texts = []
@@ -85,18 +87,18 @@ def _on(box: Box, place: Box) -> bool:
     return box.intersection(place).area > 0.5 * box.area
 
 
-def _places(pixels: Pixels, product: CutOut) -> list[Box]:
+def _places(ground: Searched, product: CutOut) -> list[Box]:
     width, height = product.size
     shape = Shape(np.frombuffer(product.drawing, np.uint8).reshape(height, width, 4))
-    return [match.pose.hull() for match in find(pixels, shape, most=3, turned=False, finest=_PRODUCTS_SEARCHED)]
+    return [match.pose.hull() for match in find(ground, shape, most=3, turned=False, finest=_PRODUCTS_SEARCHED)]
 
 
-def _logos(pixels: Pixels, logo: LogoDrawing) -> list[SeenLogo]:
+def _logos(ground: Searched, logo: LogoDrawing) -> list[SeenLogo]:
     width, height = logo.size
     drawings = [np.frombuffer(data, np.uint8).reshape(height, width, 4) for data in logo.drawings]
     shapes = [Shape(drawing) for drawing in drawings]
-    matches = find(pixels, shapes[0])
-    return [_seen_logo(pixels, logo, shapes, match) for match in matches]
+    matches = find(ground, shapes[0])
+    return [_seen_logo(ground.whole, logo, shapes, match) for match in matches]
 
 
 def _seen_logo(pixels: Pixels, logo: LogoDrawing, shapes: list[Shape], match: Match) -> SeenLogo:
@@ -175,11 +177,14 @@ def _cluttered(pixels: Pixels, box: Box, margin: float) -> float:
             slice(max(math.floor(grown.x), 0), min(math.ceil(grown.right), width)),
         )
 
-    outer, inner = window(far), window(near)
-    ring = np.zeros((height, width), dtype=bool)
-    ring[outer] = True
-    ring[inner] = False
-    values = pixels[ring].astype(np.float32)
+    (rows, columns), (without_rows, without_columns) = window(far), window(near)
+    cut = pixels[rows, columns]
+    ring = np.ones(cut.shape[:2], dtype=bool)
+    ring[
+        without_rows.start - rows.start : without_rows.stop - rows.start,
+        without_columns.start - columns.start : without_columns.stop - columns.start,
+    ] = False
+    values = cut[ring].astype(np.float32)
     if not len(values):
         return 0.0
     return float((np.sqrt(((values - np.median(values, axis=0)) ** 2).sum(axis=1)) > _CLUTTER).mean())
