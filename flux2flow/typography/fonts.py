@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 
 import uharfbuzz as hb
@@ -26,6 +25,9 @@ MAX_FACES = 32
 # Characters that a font need not hold: HarfBuzz composes with them or hides them.
 _INVISIBLE = frozenset("\u00ad\u034f\u061c\u180e\ufeff\n")
 _INVISIBLE_RANGES = ((0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
+
+# Dashes and dots that UAX #11 calls ambiguous: low and short in Latin type, in the middle of the square beside kanji.
+_EAST_ASIAN_FORMS = frozenset("…‥—―·")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,30 +282,30 @@ class FontStack:
     def assign(self, text: str) -> list[int]:
         """Choose a cut for every character, as indices into `cuts`; a whole grapheme cluster takes one.
 
-        Letters, digits and brackets take the first family that has them, so that a pair of brackets matches. Spaces
-        and other punctuation follow the letters before them (else those after), where that face has them: a comma
-        changes its form between two faces in one word; a space between two faces is the earlier family's. Emoji lend
-        their face to nothing. What no family has goes to the first, as glyph 0.
+        Every cluster takes the first family that has all of it (CSS Fonts 4, cluster matching): letters, spaces and
+        punctuation alike, so that the commas and the spaces of a text are of one face. What is not seen follows its
+        neighbours; so do dashes and dots beside letters of East Asia. What no family has goes to the first, as glyph 0.
         """
-        bounds = list(grapheme_cluster_boundaries(text))
-        clusters = list(pairwise(bounds))
-        chosen: list[int | None] = []
-        for start, stop in clusters:
-            follows = follows_neighbour(text[start])
-            chosen.append(None if follows else self._first(text[start:stop]))
-        lenders = [None if c is None or self.cuts[c].color else c for c in chosen]  # emoji lend their face to nothing
+        clusters = [text[start:stop] for start, stop in pairwise(grapheme_cluster_boundaries(text))]
+        chosen = [None if all(map(_is_invisible, cluster)) else self._first(cluster) for cluster in clusters]
         result: list[int] = []
-        for number, (start, stop) in enumerate(clusters):
+        for number, cluster in enumerate(clusters):
             own = chosen[number]
-            if own is None:
-                before = next((c for c in reversed(lenders[:number]) if c is not None), None)
-                after = next((c for c in lenders[number + 1 :] if c is not None), None)
-                near = [c for c in (before, after) if c is not None and self.cuts[c].draws(text[start:stop])]
-                if text[start].isspace():
-                    near.sort()  # a space between two faces is the earlier family's
-                own = near[0] if near else self._first(text[start:stop])
-            result += [own] * (stop - start)
+            if own is None or cluster[0] in _EAST_ASIAN_FORMS:
+                own = self._lent(clusters, chosen, number)
+            result += [own] * len(cluster)
         return result
+
+    def _lent(self, clusters: Sequence[str], chosen: Sequence[int | None], number: int) -> int:
+        """Give the cut of the letters before a cluster, else after it; emoji lend theirs to nothing."""
+        own, cluster = chosen[number], clusters[number]
+        for other in (*range(number - 1, -1, -1), *range(number + 1, len(clusters))):
+            cut, letter = chosen[other], clusters[other][0]
+            if cut is None or self.cuts[cut].color or letter in _EAST_ASIAN_FORMS:
+                continue
+            wide = unicodedata.east_asian_width(letter) in ("W", "F")
+            return cut if own is None or (wide and self.cuts[cut].draws(cluster)) else own
+        return own or 0
 
     def _first(self, cluster: str) -> int:
         """Choose the first cut that draws a cluster; where an emoji is asked for, a font of colours comes first."""
@@ -316,13 +318,6 @@ class FontStack:
 def _is_emoji(cluster: str) -> bool:
     """Say whether a cluster asks to be shown as an emoji: by its selector, or as pictographs do without one."""
     return "\ufe0f" in cluster or (cluster[0] >= "\U0001f000" and "\ufe0e" not in cluster)
-
-
-@lru_cache(maxsize=8192)
-def follows_neighbour(character: str) -> bool:
-    """Say whether a character takes its neighbour's face: spaces, and punctuation that comes alone."""
-    category = unicodedata.category(character)
-    return category in ("Zs", "Zl", "Zp", "Cc", "Cf", "Po", "Pd") and character not in "%‰&@#*†‡§¶"
 
 
 def has_optical_size(families: Sequence[str], fonts: Sequence[FontFile]) -> bool:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flux2flow.typography.breaking import NOT_AT_START
-from flux2flow.typography.fonts import follows_neighbour
 
 UNEXPLAINED = "unexplained"
 EDGE = 1.0
 """Pixels by which two sums of many advances may part though every one agrees."""
 CREEP = 0.1
 """Pixels per character by which a line's sum may do so."""
+_FIGURE_MARKS = (".", ",", ":")
 URL = re.compile(r"(?:https?://|www\.)[!-~]+")
 
 
@@ -41,14 +41,14 @@ class Deviation:
     """Pixels: of a line between the two advances, of a break between the box and the longer of the two lines."""
 
 
-def reason(text: str, deviation: Deviation, mixed: bool) -> str:
-    """Name the reason; `mixed`: whether the string's stack has several families."""
+def reason(text: str, deviation: Deviation) -> str:
+    """Name the reason, by the characters around the place."""
     if deviation.kind == "break":
         if deviation.start > deviation.stop and deviation.permitted:
             return _of_our_break(text, deviation)
         return _of_their_break(text, deviation)  # a stretch that we do not part may stand out of the box, too
     if deviation.kind == "cluster":
-        return _of_cluster(text, deviation, mixed)
+        return _of_cluster(text, deviation)
     if deviation.kind == "line" and deviation.uneven:
         return "line-of-listed-clusters"
     if deviation.kind == "line" and deviation.apart <= max(EDGE, (deviation.stop - deviation.start) * CREEP):
@@ -111,7 +111,7 @@ def _of_widths(deviation: Deviation) -> str:
     return "follows-from-advances" if deviation.uneven else UNEXPLAINED
 
 
-def _of_cluster(text: str, deviation: Deviation, mixed: bool) -> str:
+def _of_cluster(text: str, deviation: Deviation) -> str:
     cluster = text[deviation.start : deviation.stop]
     if deviation.uneven:
         return "negative-advance"
@@ -119,11 +119,9 @@ def _of_cluster(text: str, deviation: Deviation, mixed: bool) -> str:
         return "emoji-presentation"
     if all(unicodedata.east_asian_width(character) in "WFA" and not character.isalnum() for character in cluster):
         return "east-asian-spacing"
-    if mixed and all(follows_neighbour(character) for character in cluster):
-        around = text[: deviation.start][-3:] + text[deviation.stop :][:3]
-        if any(_is_emoji(character) for character in around):
-            return "beside-emoji"
-        return "space-of-neighbour" if cluster.isspace() else "punctuation-of-neighbour"
+    after = text[deviation.stop : deviation.stop + 1] or " "
+    if cluster in _FIGURE_MARKS and text[deviation.start - 1].isalnum() and unicodedata.east_asian_width(after) == "W":
+        return "gap-after-mark"
     return UNEXPLAINED
 
 

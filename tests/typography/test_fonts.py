@@ -98,7 +98,13 @@ def assigned(text: str, *families: str) -> str:
         ((LATIN, JAPANESE), "Light 光", "IIIIIIJ"),
         ((JAPANESE, LATIN), "Light 光", "JJJJJJJ"),  # the first family has Latin too
         ((LATIN, JAPANESE), "光、影", "JJJ"),
-        ((LATIN, JAPANESE), "光.", "JJ"),  # a full stop follows the letter before it
+        ((LATIN, JAPANESE), "光.", "JI"),  # a full stop is of the first family that has it, as in CSS
+        ((LATIN, JAPANESE), "光 影", "JIJ"),  # and so is a space
+        ((LATIN, JAPANESE), "光……影", "JJJJ"),  # dots and dashes have a form of their own beside kanji …
+        ((LATIN, JAPANESE), "——光", "JJJ"),
+        ((LATIN, JAPANESE), "Light…", "IIIIII"),  # … and beside Latin another
+        ((LATIN, JAPANESE), "光 — Light", "JIIIIIIII"),
+        ((LATIN, JAPANESE), "光\u2060影", "JJJ"),  # what is not seen parts no run
         ((LATIN, JAPANESE), "(光)", "IJI"),  # brackets come in pairs
         ((ARABIC, JAPANESE), "ضوء 光", "AAAAJ"),
         ((ARABIC, JAPANESE), "光، ضوء", "JAAAAA"),  # only the Arabic face has the comma; it is the first, too
@@ -108,7 +114,7 @@ def assigned(text: str, *families: str) -> str:
     ],
 )
 def test_assignment(families: tuple[str, ...], text: str, expected: str) -> None:
-    """Fallback goes by grapheme cluster; spaces and lone punctuation follow their neighbour."""
+    """Fallback goes by grapheme cluster, in the families' order; what is not seen follows its neighbours."""
     assert assigned(text, *families) == expected
 
 
