@@ -61,6 +61,7 @@ class Job:
     steps: int | None = None
     guidance: float | None = None
     negative_prompt: str | None = None
+    matte: tuple[int, int, int] | None = None  # what cut-outs are shown on, by a model that frames them
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -159,7 +160,7 @@ class _Run:
     counts: dict[str, int] = field(default_factory=dict)  # tokens per prompt, the template's included
     pictures: dict[str, Image.Image] = field(default_factory=dict)  # prepared, until they are encoded
     packed: dict[str, Tensor] = field(default_factory=dict)  # a reference's latents
-    prepared: dict[tuple[int, bool, bool], tuple[str, Picture]] = field(default_factory=dict)
+    prepared: dict[tuple[int, bool, bool, tuple[int, int, int]], tuple[str, Picture]] = field(default_factory=dict)
     key_values: tuple[tuple[str, ...], ReferenceKeyValues] | None = None  # of the set that is painted with now
 
     @torch.no_grad()
@@ -204,7 +205,7 @@ class _Run:
         opposite = unconditional_texts(variant, guidance, [job.negative_prompt])
         text = self._text_key(job.prompt)
         unconditional = None if opposite is None else self._text_key(opposite[0])
-        references = self._prepare(job.pictures, job.base is not None)
+        references = self._prepare(job.pictures, job.base is not None, job.matte)
         size = sampled_size(job.width, job.height, variant.sampled_area)
         asked = (text, unconditional, references, *size, job.seed, steps, guidance)
         sampled = self._key("sampled", "transformer", variant.name, SAMPLING_VERSION, *asked)
@@ -225,21 +226,23 @@ class _Run:
         self.prompts[key] = prompt
         return key
 
-    def _prepare(self, pictures: Sequence[Picture], based: bool) -> tuple[str, ...]:
+    def _prepare(self, pictures: Sequence[Picture], based: bool, matte: tuple[int, int, int] | None) -> tuple[str, ...]:
         """Prepare references and name them; one met before is not opened again."""
-        limits = ReferenceLimits.of(self.stages.variant)
+        limits = ReferenceLimits.of(self.stages.variant, matte)
         single = len(pictures) == 1
         edited = [based and not index for index in range(len(pictures))]
-        known = [self.prepared.get((id(picture), single, own)) for picture, own in zip(pictures, edited, strict=True)]
+        asked = [(id(picture), single, own, limits.matte) for picture, own in zip(pictures, edited, strict=True)]
+        known = [self.prepared.get(key) for key in asked]
         if all(entry is not None for entry in known) and len(pictures) <= limits.max_count:
             return tuple(entry[0] for entry in known if entry is not None)
         opened = [picture if isinstance(picture, Image.Image) else picture() for picture in pictures]
         keys = []
-        for picture, own, ready in zip(pictures, edited, prepare_references(opened, limits, based), strict=True):
+        prepared = prepare_references(opened, limits, based)
+        for picture, place, ready in zip(pictures, asked, prepared, strict=True):
             name = hashlib.sha256(picture_bytes(ready)).hexdigest()
             key = self._key("reference", "autoencoder", name)
             self.pictures.setdefault(key, ready)
-            self.prepared[id(picture), single, own] = key, picture  # holding it keeps its id its own
+            self.prepared[place] = key, picture  # holding it keeps its id its own
             keys.append(key)
         return tuple(keys)
 

@@ -22,7 +22,6 @@ from flux2engine.key_values import KeyValueStore, ReferenceKeyValues, reference_
 from flux2engine.memory import choose_placement
 from flux2engine.model_folder import load_model
 from flux2engine.references import (
-    WHITE,
     ReferenceLimits,
     assemble,
     encode_picture,
@@ -69,7 +68,6 @@ class Flux2Pipeline:
         text_encoder: TextEncoder,
         variant: ModelVariant,
         weights_digest: str = "",
-        matte: tuple[int, int, int] = WHITE,
         key_values: KeyValueStore | None = None,
     ) -> None:
         """Join the parts; `key_values` outlives the calls, and keeps references for models that allow it."""
@@ -78,7 +76,6 @@ class Flux2Pipeline:
         self.text_encoder = text_encoder
         self.variant = variant
         self.weights_digest = weights_digest
-        self.matte = matte
         self.key_values = key_values or KeyValueStore(KEY_VALUE_BYTES)
 
     @classmethod
@@ -98,9 +95,10 @@ class Flux2Pipeline:
         guidance: float | None = None,
         bases: Sequence[Image.Image | None] | None = None,
         negative_prompts: Sequence[str | None] | None = None,
+        mattes: Sequence[tuple[int, int, int] | None] | None = None,
     ) -> list[Pixels]:
         """Return one picture (height, width, 3) per prompt; see `run`."""
-        *_, last = self.run(prompts, width, height, seeds, references, steps, guidance, bases, negative_prompts)
+        *_, last = self.run(prompts, width, height, seeds, references, steps, guidance, bases, negative_prompts, mattes)
         return list(last.pixels or ())
 
     def run(
@@ -114,12 +112,14 @@ class Flux2Pipeline:
         guidance: float | None = None,
         bases: Sequence[Image.Image | None] | None = None,
         negative_prompts: Sequence[str | None] | None = None,
+        mattes: Sequence[tuple[int, int, int] | None] | None = None,
     ) -> Iterator[State]:
         """Yield a state per step, the last one with pixels.
 
         One prompt, seed and list of references per picture; a picture of `bases` is edited, which means that it
         becomes that item's first reference. `negative_prompts` are what classifier-free guidance leads away from, None
-        standing for the empty prompt. What does not fit the model is refused here, before anything is computed.
+        standing for the empty prompt. `mattes` are what transparent references lie on, None standing for white; only
+        models that frame cut-outs hear them. What does not fit the model is refused here, before anything is computed.
         """
         pictures = _pictures_per_item(len(prompts), references, bases)
         if len(seeds) != len(prompts):
@@ -132,9 +132,9 @@ class Flux2Pipeline:
         check_size(width, height, self.variant.max_pixels)
         steps, guidance = steps_and_guidance(self.variant, steps, guidance)
         opposites = unconditional_texts(self.variant, guidance, negatives)
-        limits = ReferenceLimits.of(self.variant, self.matte)
+        limits = [ReferenceLimits.of(self.variant, matte) for matte in mattes or [None] * len(pictures)]
         based = [base is not None for base in bases] if bases else [False] * len(pictures)
-        prepared = [prepare_references(item, limits, own) for item, own in zip(pictures, based, strict=True)]
+        prepared = [prepare_references(*item) for item in zip(pictures, limits, based, strict=True)]
         return self._run(prompts, width, height, seeds, prepared, steps, guidance, opposites)
 
     @torch.no_grad()

@@ -26,6 +26,8 @@ from flux2engine.variants import PIXELS_PER_TOKEN, TOKEN_CHANNELS, ModelVariant
 MIN_SIDE = 64
 MAX_ASPECT = 8
 WHITE = (255, 255, 255)
+SHARE_SHOWN = 29 / 32  # of a framed reference's side: how long the longer side of what it shows is
+_SEEN = 12  # of 255: alpha above this belongs to what a cut-out shows
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class ReferenceLimits:
     area_several: int
     matte: tuple[int, int, int] = WHITE  # what stands behind transparent pixels
     area_base: int | None = None  # of a picture that is edited; None: as of any other
+    framed: bool = False  # transparent pictures are cropped to what they show, and centred on a square of `matte`
 
     @classmethod
-    def of(cls, variant: ModelVariant, matte: tuple[int, int, int] = WHITE) -> ReferenceLimits:
-        """Return what a model takes."""
-        single, several = variant.reference_area_single, variant.reference_area_several
-        return cls(variant.max_references, single, several, matte, variant.base_area)
+    def of(cls, variant: ModelVariant, matte: tuple[int, int, int] | None = None) -> ReferenceLimits:
+        """Return what a model takes; `matte`, by default white, is heard by those models only that frame cut-outs."""
+        single, several, framed = variant.reference_area_single, variant.reference_area_several, variant.frames_cut_outs
+        behind = matte if framed and matte is not None else WHITE
+        return cls(variant.max_references, single, several, behind, variant.base_area, framed)
 
 
 def prepare_references(
@@ -56,8 +60,10 @@ def prepare_references(
         raise RequestError(f"{len(pictures)} references, and this model takes at most {limits.max_count}")
     area = limits.area_single if len(pictures) == 1 else limits.area_several
     areas = [limits.area_base if based and not index and limits.area_base else area for index in range(len(pictures))]
-    counted = enumerate(zip(pictures, areas, strict=True), start=1)
-    return [_prepared(picture, index, own, limits.matte) for index, (picture, own) in counted]
+    framed = [limits.framed and not (based and not index) for index in range(len(pictures))]
+    flat = [(frame if own else flatten)(picture, limits.matte) for picture, own in zip(pictures, framed, strict=True)]
+    counted = enumerate(zip(flat, areas, strict=True), start=1)
+    return [_prepared(picture, index, own) for index, (picture, own) in counted]
 
 
 def picture_bytes(prepared: Image.Image) -> bytes:
@@ -113,8 +119,22 @@ def flatten(picture: Image.Image, matte: tuple[int, int, int] = WHITE) -> Image.
     return upright.convert("RGB")
 
 
-def _prepared(picture: Image.Image, index: int, area: int, matte: tuple[int, int, int]) -> Image.Image:
-    rgb = flatten(picture, matte)
+def frame(picture: Image.Image, matte: tuple[int, int, int] = WHITE) -> Image.Image:
+    """Show what a transparent picture holds centred on a square of `matte`; any other as `flatten` does."""
+    if not picture.has_transparency_data:
+        return flatten(picture, matte)
+    layer = ImageOps.exif_transpose(picture).convert("RGBA")
+    seen = layer.getchannel("A").point(lambda value: 255 if value > _SEEN else 0).getbbox()
+    if seen is None:
+        return flatten(picture, matte)
+    shown = layer.crop(seen)
+    side = max(MIN_SIDE, math.ceil(max(shown.size) / SHARE_SHOWN))
+    square = Image.new("RGB", (side, side), matte)
+    square.paste(shown, ((side - shown.width) // 2, (side - shown.height) // 2), shown)
+    return square
+
+
+def _prepared(rgb: Image.Image, index: int, area: int) -> Image.Image:
     width, height = rgb.size
     if min(width, height) < MIN_SIDE:
         raise ReferencePictureError(index, f"{width} × {height} px; both sides must be at least {MIN_SIDE} px")

@@ -158,6 +158,8 @@ class ModelVariant:
     file_names: tuple[str, ...] = ()  # of the official single files
     repositories: tuple[str, ...] = ()
     base_area: int | None = None  # pixels of a picture that is edited; None: as of any reference
+    # Transparent references are cropped to what they show and centred on a square of the job's matte.
+    frames_cut_outs: bool = False
     sampled_area: int | None = None  # pixels that are sampled, about; a larger picture is enlarged. None: every size is
     # The official code holds t in bf16 before it multiplies by 1000; a model sampled so is run so in every dtype.
     round_timesteps: bool = True

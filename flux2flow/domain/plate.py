@@ -8,6 +8,9 @@ from typing import Literal
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.measures import Box, Color, PixelSize
 
+BACKDROP_PARTS = ("backdrop", "background", "wall", "paper", "sky")
+"""The parts of a picture that stand behind everything else, most common name first."""
+
 CompositionSide = Literal["start", "center", "end"]
 
 
@@ -42,6 +45,12 @@ class Direction:
     ground: float
     light_azimuth: float
     light_elevation: float
+
+    @property
+    def backdrop(self) -> Color | None:
+        """The colour that is asked for behind everything else, if one is."""
+        asked = {entry.part: entry.color for entry in reversed(self.palette)}
+        return next((asked[part] for part in BACKDROP_PARTS if part in asked), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from flux2flow.domain.measures import Box, Color
-from flux2flow.domain.plate import Direction, PlateRequest
+from flux2flow.domain.plate import BACKDROP_PARTS, Direction, PlateRequest
 
 # All float32; the stubs of numpy widen a product with a Python float, numpy itself does not.
 Field = npt.NDArray[Any]  # (H, W), or (1, W) and (H, 1) where one axis decides
 Paint = npt.NDArray[Any]  # (H, W, 3), light: the square of an sRGB value, 0 to 1
 
-_BACKDROP = ("backdrop", "background", "wall", "paper", "sky")
 _FLOOR = ("floor", "ground", "table", "surface")
 _PODIUM = ("podium", "plinth", "stand", "stage", "pedestal", "block")
 _DISC = ("disc", "arch", "glow", "accent", "sun")
@@ -81,7 +80,7 @@ class Studio:
     def paint_sweep(self) -> None:
         """Paint backdrop and floor as one sheet of paper, bent without a line, under a soft key light."""
         first = self.direction.palette[0].color if self.direction.palette else _NEUTRAL
-        backdrop = self.color(_BACKDROP, first) or first
+        backdrop = self.color(BACKDROP_PARTS, first) or first
         floor = self.color(_FLOOR, None) or backdrop
         depth = self.high - self.ground
         bend_top = self.ground - 0.34 * min(self.high, 1.4)

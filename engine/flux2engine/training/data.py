@@ -12,8 +12,9 @@ import random
 from dataclasses import replace
 
 from flux2engine.enlargement import size_for
+from flux2engine.references import SHARE_SHOWN
 from flux2engine.training.colours import companion, random_colour
-from flux2engine.training.products import SHARE_SHOWN, CutOut, Identity, draw_identity, shape_of
+from flux2engine.training.products import CutOut, Identity, draw_identity, shape_of
 from flux2engine.training.scene import (
     ASPECTS,
     CAMERAS,

@@ -43,6 +43,7 @@ def defaults(steps: int, guidance: float, reference: int, base: int, sampled: in
         "reference_area_single": reference * reference,
         "reference_area_several": reference * reference,
         "base_area": base * base,
+        "frames_cut_outs": True,
         "sampled_area": sampled and sampled * sampled,
     }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from flux2engine.references import SHARE_SHOWN
 from flux2engine.training.colours import RGB, random_colour
 from flux2engine.training.packages import PACKAGES, Look, draw_look, paint_package
 
@@ -29,7 +30,6 @@ _REFUSED = re.compile(
     r"bridge at|no |non-|prohibited|level slider|up-down|keycap|input|japan|tokyo|statue of|mount|"
     r"with slash|restroom)\b"
 )
-SHARE_SHOWN = 29 / 32  # of a reference's side: how long a product's longer side is there
 MATTED = 0.6  # of the references: on the colour of the scene's backdrop
 _GROUPS = ("Objects", "Food & Drink", "Animals & Nature", "Activities", "Travel & Places")
 

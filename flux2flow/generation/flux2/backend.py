@@ -165,6 +165,7 @@ class _Pictures:
         """Turn a request into the engine's job."""
         from flux2engine.phases import Job
 
+        backdrop = request.direction.backdrop
         return Job(
             prompt=request.prompt,
             width=request.size.width,
@@ -175,6 +176,7 @@ class _Pictures:
             steps=request.steps,
             guidance=request.guidance,
             negative_prompt=request.negative_prompt,
+            matte=None if backdrop is None else (backdrop.red, backdrop.green, backdrop.blue),
         )
 
     def _opener(self, file: FileRef) -> Callable[[], Image.Image]:

@@ -17,7 +17,7 @@ from flux2engine.training.evaluation.cases import Case, CaseKind
 from flux2engine.training.evaluation.colour import Pixels
 from flux2engine.training.evaluation.figures import Hardware
 from flux2engine.training.evaluation.probe import Probe
-from flux2engine.training.evaluation.sheets import plain_reference
+from flux2engine.training.evaluation.sheets import cut_out_reference, plain_reference
 from flux2engine.training.painting import paint
 
 _BATCH = 10
@@ -59,7 +59,8 @@ class Bench:
         if key not in self._pictures:
             cases = self.of(kind)
             shown = shifted(cases) if wrong else cases
-            references = [[plain_reference(i, self.side // 2) for i in case.references] for case in shown]
+            show = cut_out_reference if self.pipeline.variant.frames_cut_outs else plain_reference
+            references = [[show(identity, self.side // 2) for identity in case.references] for case in shown]
             self._pictures[key] = self._paint(cases, references, steps)
         return self._pictures[key]
 
@@ -80,6 +81,7 @@ class Bench:
                 steps=steps,
                 guidance=self.guidance,
                 bases=bases,
+                mattes=[case.scene.backdrop for case in part],
             )
         return pictures
 

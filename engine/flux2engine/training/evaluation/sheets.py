@@ -11,7 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from flux2engine.training.products import SHARE_SHOWN, CutOut, Identity, is_held_out, paint_identity
+from flux2engine.references import SHARE_SHOWN
+from flux2engine.training.products import CutOut, Identity, is_held_out, paint_identity
 
 COLUMNS = 10
 
@@ -60,6 +61,11 @@ def read_sheet(sheet: Sheet, folder: Path, out: Path) -> list[CutOut]:
         canvas.crop((left, top, left + sheet.side, top + sheet.side)).save(path)
         found.append(CutOut(name, path))
     return found
+
+
+def cut_out_reference(identity: Identity, side: int = 128) -> Image.Image:
+    """Show the product alone, transparent around it, as large as a framed reference of this side holds it."""
+    return paint_identity(identity, round(side * SHARE_SHOWN))
 
 
 def plain_reference(identity: Identity, side: int = 128) -> Image.Image:
