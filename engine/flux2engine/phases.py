@@ -228,7 +228,8 @@ class _Run:
 
     def _prepare(self, pictures: Sequence[Picture], based: bool, matte: tuple[int, int, int] | None) -> tuple[str, ...]:
         """Prepare references and name them; one met before is not opened again."""
-        limits = ReferenceLimits.of(self.stages.variant, matte)
+        variant = self.stages.variant
+        limits = ReferenceLimits.of(variant, matte if variant.frames_cut_outs else None)
         single = len(pictures) == 1
         edited = [based and not index for index in range(len(pictures))]
         asked = [(id(picture), single, own, limits.matte) for picture, own in zip(pictures, edited, strict=True)]

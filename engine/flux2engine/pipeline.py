@@ -118,8 +118,8 @@ class Flux2Pipeline:
 
         One prompt, seed and list of references per picture; a picture of `bases` is edited, which means that it
         becomes that item's first reference. `negative_prompts` are what classifier-free guidance leads away from, None
-        standing for the empty prompt. `mattes` are what transparent references lie on, None standing for white; only
-        models that frame cut-outs hear them. What does not fit the model is refused here, before anything is computed.
+        standing for the empty prompt. `mattes` are what transparent references lie on, None standing for
+        white. What does not fit the model is refused here, before anything is computed.
         """
         pictures = _pictures_per_item(len(prompts), references, bases)
         if len(seeds) != len(prompts):

@@ -43,10 +43,9 @@ class ReferenceLimits:
 
     @classmethod
     def of(cls, variant: ModelVariant, matte: tuple[int, int, int] | None = None) -> ReferenceLimits:
-        """Return what a model takes; `matte`, by default white, is heard by those models only that frame cut-outs."""
-        single, several, framed = variant.reference_area_single, variant.reference_area_several, variant.frames_cut_outs
-        behind = matte if framed and matte is not None else WHITE
-        return cls(variant.max_references, single, several, behind, variant.base_area, framed)
+        """Return what a model takes; transparency stands on white unless another `matte` is given."""
+        single, several = variant.reference_area_single, variant.reference_area_several
+        return cls(variant.max_references, single, several, matte or WHITE, variant.base_area, variant.frames_cut_outs)
 
 
 def prepare_references(

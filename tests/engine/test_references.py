@@ -18,6 +18,7 @@ from flux2engine.references import (
     assemble,
     encode_picture,
     flatten,
+    frame,
     picture_bytes,
     prepare_references,
 )
@@ -99,6 +100,25 @@ def test_transparency_stands_on_the_matte() -> None:
     assert flatten(red, (0, 0, 255)).getpixel((0, 0)) == (128, 0, 127)
     assert flatten(red).getpixel((0, 0)) == (255, 127, 127)
     assert flatten(Image.new("RGBA", (64, 64), (9, 8, 7, 255)), (0, 0, 255)).getpixel((0, 0)) == (9, 8, 7)
+
+
+def test_a_cut_out_is_framed_for_a_model_that_wants_it() -> None:
+    """Its ink lies centred on a square of the matte, as long as training showed it; what is opaque stays as it is."""
+    cut_out = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    cut_out.paste((255, 0, 0, 255), (300, 10, 358, 39))  # 58 × 29 in a corner
+    framed = frame(cut_out, (0, 0, 255))
+    assert framed.size == (64, 64)
+    red = np.asarray(framed)[..., 0] > 128
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (17, 45, 3, 60)
+    assert framed.getpixel((0, 0)) == (0, 0, 255)
+    assert frame(picture(80, 64), (0, 0, 255)).size == (80, 64)
+    assert frame(Image.new("RGBA", (70, 64), (0, 0, 0, 0))).size == (70, 64)  # nothing is seen
+
+    framing = replace(LIMITS, framed=True, matte=(0, 0, 255))
+    first, second = prepare_references([cut_out, cut_out], framing, based=True)
+    assert (first.size, second.size) == ((400, 288), (64, 64))  # what is edited is never cropped to its ink
+    assert prepare_references([cut_out], LIMITS)[0].size == (400, 288)
 
 
 def test_other_modes() -> None:

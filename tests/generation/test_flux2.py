@@ -6,6 +6,7 @@ Installed models, which paint through the same class, are in test_installed.py.
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -21,8 +22,8 @@ import flux2engine.errors
 from flux2engine.errors import EngineError
 from flux2flow.domain.files import FileRef, PictureFile
 from flux2flow.domain.fingerprint import digest
-from flux2flow.domain.measures import PixelSize
-from flux2flow.domain.plate import Direction, PlateRequest, Reference
+from flux2flow.domain.measures import Color, PixelSize
+from flux2flow.domain.plate import Direction, PaletteColor, PlateRequest, Reference
 from flux2flow.errors import GenerationError
 from flux2flow.generation.flux2 import LIMITS, NanoBackend, nano, nano_entry
 from flux2flow.generation.flux2.backend import translated
@@ -95,6 +96,26 @@ def test_five_paintings_are_the_same_bytes_whatever_stands_beside_them(backend: 
     ]
     seen = {first, *(paint(backend, other) for other in others)}
     assert len(seen) == len(others) + 1
+
+
+def test_a_cut_out_lies_on_the_colour_of_the_backdrop(tmp_path: Path, model_folder: Path) -> None:
+    """For a model that frames cut-outs; the control: for any other the palette is words alone."""
+    framing = tmp_path / "framing"
+    shutil.copytree(model_folder, framing)
+    document = json.loads((framing / "model.json").read_text())
+    document["defaults"]["frames_cut_outs"] = True
+    (framing / "model.json").write_text(json.dumps(document))
+    asked = replace(REQUEST, references=(Reference(FILES.refer("blue"), "product", "blue"),))
+    on = {
+        part: replace(
+            asked, direction=replace(asked.direction, palette=(PaletteColor(part, Color(0, 200, 0), "green"),))
+        )
+        for part in ("backdrop", "podium")
+    }
+    made = {folder: {part: paint(NanoBackend(folder), request) for part, request in on.items()}
+            for folder in (framing, model_folder)}  # fmt: skip
+    assert made[framing]["backdrop"] != made[framing]["podium"]
+    assert made[model_folder]["backdrop"] == made[model_folder]["podium"]
 
 
 def test_a_picture_shared_by_many_plates_is_read_once(model_folder: Path) -> None:
