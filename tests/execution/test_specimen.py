@@ -302,7 +302,8 @@ def test_the_command_writes_pages_and_names_them(
     monkeypatch.chdir(tmp_path)
     assert main(["kit", "specimen", "./halfmoon", "-o", "sheets"]) == 0
     names = ["arabic", "identity", "japanese", "latin", "urdu", "vietnamese"]
-    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == [f"halfmoon-{name}.png" for name in names]
+    written = sorted(path.name for path in (tmp_path / "sheets").iterdir())
+    assert written == [".specimen.json", *(f"halfmoon-{name}.png" for name in names)]
     assert capsys.readouterr().out.count(".png") == len(names)
 
 

@@ -485,10 +485,8 @@ def corner_crop(rgb: Image.Image, index: int) -> Image.Image:
     return rgb.crop((0, 0, rgb.width // 16 * 16, rgb.height // 16 * 16))
 
 
-def enlarge_first(
-    original: Any, picture: Image.Image, index: int, area: int, matte: tuple[int, int, int]
-) -> Image.Image:
-    return original(picture.resize((picture.width * 2, picture.height * 2)), index, area, matte)
+def enlarge_first(original: Any, picture: Image.Image, index: int, area: int) -> Image.Image:
+    return original(picture.resize((picture.width * 2, picture.height * 2)), index, area)
 
 
 AROUND = [

@@ -22,6 +22,7 @@ from flux2engine.training.evaluation.probe import Probe
 from flux2engine.training.evaluation.sheets import plain_reference
 from flux2engine.training.painting import paint
 from flux2engine.training.products import Identity
+from flux2engine.variants import VARIANTS
 
 COUNT, SIDE = 12, 128
 Cases = dict[CaseKind, list[Case]]
@@ -30,6 +31,8 @@ Finish = Callable[[Pixels, Case, int | None], Pixels]
 
 class Painter:
     """Stand in for a model: paint each case's own scene with the references it is shown, then `finish` the picture."""
+
+    variant = VARIANTS["nano"]
 
     def __init__(self, cases: Cases, finish: Finish | None = None, other: bool = False, mixed: bool = False) -> None:
         """`other` paints another case's scene; `mixed` takes the next reference instead of the asked one."""
