@@ -56,6 +56,7 @@ class Painter:
         steps: int | None = None,
         guidance: float | None = None,
         bases: Sequence[Image.Image | None] = (),
+        mattes: Sequence[tuple[int, int, int] | None] = (),
     ) -> list[Pixels]:
         """Return a picture per prompt."""
         pictures = []
