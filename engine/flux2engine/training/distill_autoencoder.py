@@ -26,6 +26,7 @@ from flux2engine.model_folder import load_teacher
 from flux2engine.training import checkpoint, loop
 from flux2engine.training.muon import Muon, split_parameters
 from flux2engine.training.shards import read_shard, shard_paths
+from flux2engine.variants import PIXELS_PER_TOKEN
 
 BATCH_SIZE = {64: 16, 128: 4, 256: 1}
 _LATENT = 8  # pixels a latent covers
@@ -42,24 +43,29 @@ class PictureSource:
         self, folder: Path, side: int, seed: int, stage: str = "", device: str = "cpu", limit: int = 80
     ) -> None:
         self.side, self.seed, self.device = side, seed, device
-        self.pairs: list[tuple[NDArray[np.uint8], NDArray[np.float16]]] = []
+        self.tables: list[tuple[NDArray[np.uint8], NDArray[np.float16], NDArray[np.uint8]]] = []
         for path in shard_paths(folder, stage or ("middle" if side > 128 else "small"), limit):
             shard = read_shard(path, pixels=True)
             if shard.pixels is None:
                 raise ValueError(f"{path} has no pixels: make shards for the autoencoder without --without-pixels")
-            self.pairs.append((shard.pixels, shard.latents))
+            self.tables.append((shard.pixels, shard.latents, shard.weight))
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor, bool]:
         """Return pixels in 0 … 1, raw latents, and whether they are crops."""
         rng = random.Random(f"{self.seed}/{self.side}/{step}")
-        pixels, latents = rng.choice(self.pairs)
+        pixels, latents, weight = rng.choice(self.tables)
         height, width = (min(self.side, side) for side in pixels.shape[1:3])
         cropped = (height, width) != pixels.shape[1:3]
         chosen_pixels, chosen_latents = [], []
         for _ in range(size):
             index = rng.randrange(len(pixels))
-            top = rng.randrange((pixels.shape[1] - height) // _LATENT + 1)
-            left = rng.randrange((pixels.shape[2] - width) // _LATENT + 1)
+            # Products are what it loses, and little of a picture: of two crops, the one that shows more of them.
+            places = [
+                (rng.randrange((pixels.shape[1] - height) // _LATENT + 1),
+                 rng.randrange((pixels.shape[2] - width) // _LATENT + 1))
+                for _ in range(2 if cropped else 1)
+            ]  # fmt: skip
+            top, left = max(places, key=lambda at: _shown(weight[index], at, height, width))
             chosen_pixels.append(
                 pixels[index, top * _LATENT : top * _LATENT + height, left * _LATENT : left * _LATENT + width]
             )
@@ -70,6 +76,13 @@ class PictureSource:
             torch.from_numpy(np.stack(chosen_latents)).to(self.device).float(),
             cropped,
         )
+
+
+def _shown(weight: NDArray[np.uint8], place: tuple[int, int], height: int, width: int) -> float:
+    """Return how much of a crop products and stands fill; `weight` has one value for each 16 px."""
+    top, left = (at * _LATENT // PIXELS_PER_TOKEN for at in place)
+    rows, columns = slice(top, top + height // PIXELS_PER_TOKEN), slice(left, left + width // PIXELS_PER_TOKEN)
+    return float(weight[rows, columns].mean())
 
 
 def decoder_loss(painted: Tensor, pixels: Tensor, cropped: bool) -> Tensor:
@@ -113,12 +126,21 @@ def encoder_loss(found: Tensor, latents: Tensor, cropped: bool) -> Tensor:
 
 
 def joint_loss(
-    autoencoder: nn.ModuleDict, pixels: Tensor, latents: Tensor, cropped: bool, generator: torch.Generator
+    autoencoder: nn.ModuleDict,
+    pixels: Tensor,
+    latents: Tensor,
+    cropped: bool,
+    generator: torch.Generator,
+    softened: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Train both together without letting them drift: each must go on working with the teacher's other half."""
+    """Train both together without letting them drift: each must go on working with the teacher's other half.
+
+    `softened` latents and what the teacher makes of them stand in for the teacher's own, for the decoder alone.
+    """
     found = autoencoder["encoder"](pixels)
     pair = decoder_loss(autoencoder["decoder"](jitter(found, generator)), pixels, cropped)
-    alone = decoder_loss(autoencoder["decoder"](jitter(latents, generator)), pixels, cropped)
+    given, wanted = softened or (latents, pixels)
+    alone = decoder_loss(autoencoder["decoder"](jitter(given, generator)), wanted, cropped)
     return pair + alone + encoder_loss(found, latents, cropped)
 
 
@@ -170,7 +192,8 @@ def distill(
 ) -> list[float]:
     """Train a part through `plan`, resuming from `out`; return the loss of each step run.
 
-    With a teacher, two decoder steps in three see softened latents, and what the teacher makes of them is the target.
+    With a teacher, two decoder steps in three (one, of the joint part) see softened latents, and what the teacher makes
+    of them is the target.
     """
     module = build(part, seed, start).to(device)
     matrices, others = split_parameters(module, lambda name, _: ".conv." in name or ".pool." in name)
@@ -188,12 +211,15 @@ def distill(
         generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
         if part == "encoder":
             return encoder_loss(module(pixels), latents, cropped)
-        if isinstance(module, nn.ModuleDict):
-            return joint_loss(module, pixels, latents, cropped, generator)
-        if teacher is not None and step % 3:
-            latents = soften(latents, generator)
+        joint = isinstance(module, nn.ModuleDict)
+        softened = None
+        if teacher is not None and bool(step % 3) != joint:
+            soft = soften(latents, generator)
             with torch.no_grad():
-                pixels = teacher.decode(latents.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
+                softened = soft, teacher.decode(soft.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
+        if isinstance(module, nn.ModuleDict):
+            return joint_loss(module, pixels, latents, cropped, generator, softened)
+        latents, pixels = softened or (latents, pixels)
         noisy = jitter(latents, generator).contiguous(memory_format=torch.channels_last)
         return decoder_loss(module(noisy), pixels, cropped)
 
