@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from flux2engine.variants import PIXELS_PER_TOKEN
 
+# Pixels at every edge that are left out: a decoder's padding draws a faint frame there, and enlarged it is seen.
+RIM = 6
 _SHORTEST = 4  # tokens: the engine paints no side below 64 px
 
 
@@ -38,10 +40,11 @@ def sampled_size(width: int, height: int, most: int | None) -> tuple[int, int]:
 
 
 def enlarge(pixels: Tensor, width: int, height: int) -> Tensor:
-    """Enlarge pixels (B, 3, h, w) in [0, 1] to cover this size, and cut off what the ratio leaves over, evenly."""
-    old_height, old_width = pixels.shape[-2:]
-    if (old_width, old_height) == (width, height):
+    """Enlarge pixels (B, 3, h, w) in [0, 1], less their rim, to cover this size; cut off evenly what is left over."""
+    if pixels.shape[-2:] == (height, width):
         return pixels
+    pixels = pixels[..., RIM:-RIM, RIM:-RIM]
+    old_height, old_width = pixels.shape[-2:]
     scale = max(width / old_width, height / old_height)
     wide, tall = max(width, round(old_width * scale)), max(height, round(old_height * scale))
     larger = functional.interpolate(pixels, (tall, wide), mode="bicubic").clamp(0, 1)
