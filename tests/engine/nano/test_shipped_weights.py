@@ -42,9 +42,9 @@ def evaluated(weights: str, folder: Path) -> Results:
 def test_it_paints_the_asked_backdrop_and_the_shown_product(tmp_path: Path) -> None:
     """Backdrops are near what was asked and far from what others asked; the right reference helps."""
     results = evaluated("shipped", tmp_path)
-    assert results.backdrop <= 18
+    assert results.backdrop <= 8
     assert results.shuffled >= results.backdrop + 8
-    assert results.right >= results.wrong + 1
+    assert results.right >= results.wrong + 3
 
 
 def test_untrained_weights_fail_both(tmp_path: Path) -> None:
