@@ -361,9 +361,8 @@ def _standard_of_campaign(file: Path, campaign: Path, format: str | None, locale
 
 def _copy_standards(found: LoadedKit) -> Standards:
     """Give what a kit alone says of words, as a plan joins it with what a campaign says."""
-    words = found.kit.words
-    names = tuple(dict.fromkeys((found.kit.name, *words.names, *words.products)))
-    return Standards(names=names, allowed=words.allowed, dictionaries=found.dictionaries)
+    kit = found.kit
+    return Standards(names=kit.names_in_copy, allowed=kit.words.allowed, dictionaries=found.dictionaries)
 
 
 def _bytes_of(file: Path) -> bytes:

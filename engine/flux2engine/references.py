@@ -127,8 +127,12 @@ def frame(picture: Image.Image, matte: tuple[int, int, int] = WHITE) -> Image.Im
     if seen is None:
         return flatten(picture, matte)
     shown = layer.crop(seen)
-    side = max(MIN_SIDE, math.ceil(max(shown.size) / SHARE_SHOWN))
-    square = Image.new("RGB", (side, side), matte)
+    return centred(shown, max(MIN_SIDE, math.ceil(max(shown.size) / SHARE_SHOWN)), matte)
+
+
+def centred(shown: Image.Image, side: int, ground: tuple[int, int, int]) -> Image.Image:
+    """Return a transparent picture (RGBA) in the middle of a plain square of this side, RGB."""
+    square = Image.new("RGB", (side, side), ground)
     square.paste(shown, ((side - shown.width) // 2, (side - shown.height) // 2), shown)
     return square
 

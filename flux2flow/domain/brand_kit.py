@@ -209,6 +209,11 @@ class BrandKit(BaseModel):
     licence: str = ""
     legal: tuple[Disclaimer, ...] = Field((), description="words that the law or a contract wants on pictures")
 
+    @property
+    def names_in_copy(self) -> tuple[str, ...]:
+        """Return the names that copy must spell as they are: the brand's, then those its word list gives."""
+        return tuple(dict.fromkeys((self.name, *self.words.names, *self.words.products)))
+
     def color(self, token: str) -> ColorToken:
         """Return the colour a token names; raises KeyError for an unknown one."""
         value = self.colors[token]

@@ -18,7 +18,7 @@ def standards(bundle: CampaignBundle) -> Standards:
     return Standards(
         profile=campaign.checks.profile,
         waivers=campaign.checks.waivers,
-        names=tuple(dict.fromkeys((kit.name, *words.names, *words.products))),
+        names=kit.names_in_copy,
         allowed=words.allowed,
         marks=tuple(sorted(words.marks.items())),
         dictionaries=bundle.dictionaries,

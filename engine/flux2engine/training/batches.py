@@ -34,7 +34,7 @@ REFERENCE_DROPOUT = 0.1  # of the batches with references: their words are said,
 SAME_SHARE, SAME_AREA = 0.06, 16 * 16
 # Likewise a window of the picture, around its product, is shown as the product's reference: copying is then a shift.
 WINDOW_SHARE, WINDOW = 0.12, 4  # tokens on each side, as many as a reference of 64 px has
-EDIT_SHARE = 0.45  # of the batches with references
+EDIT_SHARE = 0.6  # of the batches with references
 # How many references a scene comes with, and how often.
 COUNTS = {1: 60, 2: 16, 3: 7, 4: 7, 5: 2, 6: 2, 7: 1, 8: 1, 9: 1, 10: 3}
 TRIES = 4  # at saying a scene within the text window
@@ -306,11 +306,11 @@ class LatentSource:
         items, within = len(plan.rows), self.words.positions_within
         height, width = (side // latents.PATCH for side in plan.shape)
         reference_tokens = reference_ids = None
+        sides: list[tuple[int, int]] = []
         own = self.packed(self.latents[plan.shape][rows])
         if plan.same:
             reference_tokens = own
             sides = [(height, width)]
-            reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
         elif plan.windows:
             grid = own.reshape(items, height, width, -1)
             parts = [
@@ -319,7 +319,6 @@ class LatentSource:
             ]
             reference_tokens = torch.stack(parts)
             sides = [(WINDOW, WINDOW)]
-            reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
         elif plan.references:
             reference_tokens = torch.cat(
                 [
@@ -329,6 +328,7 @@ class LatentSource:
                 dim=1,
             )
             sides = [(shape[0] // latents.PATCH, shape[1] // latents.PATCH) for shape, _ in plan.references]
+        if sides:
             reference_ids = latents.reference_ids(sides, within).to(self.device).expand(items, -1, -1)
         return Batch(
             own,

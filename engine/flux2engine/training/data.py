@@ -237,7 +237,7 @@ def _stand_main(scene: Scene, identity: Identity) -> tuple[Scene, Placed]:
     box = (cx / columns - half, foot - height / rows, cx / columns + half, foot)
     ground = foot + stand / rows - (0.012 if scene.stand != "none" else 0.0)
     horizon = min(scene.horizon, ground - 0.045)
-    main = Placed(identity, box, 0.0, False)
+    main = Placed(identity, box)
     return replace(scene, main=main, centre=cx / columns, ground=ground, horizon=horizon), main
 
 
@@ -251,8 +251,8 @@ def draw_extra(rng: random.Random, scene: Scene, cut_outs: list[CutOut]) -> Plac
     away = scene.centre + side * (max(stand_width(scene) * unit, held, 0.17 * unit) + 0.13 * unit)
     if not 0.1 < away < 0.9:
         return None
-    on_floor = replace(scene, stand="none", ground=min(0.95, scene.ground + 0.04))
-    return _place(on_floor, draw_identity(rng, cut_outs), rng.uniform(0.23, 0.25), away)
+    ground = min(0.95, scene.ground + 0.04)
+    return _place(scene.aspect, ground, draw_identity(rng, cut_outs), rng.uniform(0.23, 0.25), away)
 
 
 def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutOut]) -> Scene:
@@ -269,7 +269,7 @@ def _add_row(rng: random.Random, scene: Scene, main: Placed, cut_outs: list[CutO
         else:
             continue
         ground = min(0.97, scene.ground + rng.uniform(-0.01, 0.04))
-        props.append(_place(replace(scene, ground=ground), identity, size, centre))
+        props.append(_place(scene.aspect, ground, identity, size, centre))
     return replace(scene, props=tuple(props))
 
 
@@ -304,7 +304,7 @@ def _fill_flat_lay(rng: random.Random, scene: Scene, cut_outs: list[CutOut], pac
             cy = top + (bottom - top) * (row + 0.5) / rows + rng.uniform(-slack, slack) * unit[1]
             half = across / 2 * unit[0], down / 2 * unit[1]
             box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
-            props.append(Placed(identity, box, angle, False))
+            props.append(Placed(identity, box, angle))
     return replace(scene, props=tuple(props))
 
 
@@ -315,19 +315,14 @@ def _turned_shape(identity: Identity, angle: float) -> tuple[float, float]:
     return width * cos + height * sin, width * sin + height * cos
 
 
-def _place(scene: Scene, identity: Identity, size: float, centre: float) -> Placed:
-    """Stand a product on the ground or the stand; `size` is its longer side, relative to the picture's shorter one."""
-    unit_x, unit_y = units(scene.aspect)
-    base = scene.ground - stand_height(scene) * unit_y
+def _place(aspect: float, ground: float, identity: Identity, size: float, centre: float) -> Placed:
+    """Stand a product on the ground; `size` is its longer side, relative to the picture's shorter one."""
+    unit_x, unit_y = units(aspect)
     shape = shape_of(identity)
-    size = min(size, (base - 0.04) / unit_y / shape[1])
-    if scene.stand != "none":
-        size = min(size, 1.8 * stand_width(scene) * TOP_SHARE[scene.stand] / shape[0])
+    size = min(size, (ground - 0.04) / unit_y / shape[1])
     width, height = size * shape[0] * unit_x, size * shape[1] * unit_y
     centre = min(max(centre, width / 2 + 0.01), 1 - width / 2 - 0.01)
-    foot = base + (0.012 if scene.stand != "none" else 0.0)
-    box = (centre - width / 2, foot - height, centre + width / 2, foot)
-    return Placed(identity, box, 0.0, False)  # as its reference shows it
+    return Placed(identity, (centre - width / 2, ground - height, centre + width / 2, ground))
 
 
 def _declare_empty(rng: random.Random, scene: Scene) -> Scene:

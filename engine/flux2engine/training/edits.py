@@ -91,7 +91,7 @@ def _swapped(rng: random.Random, main: Placed, cut_outs: list[CutOut]) -> Placed
     scale = min(old_width / width, old_height / height)
     half, tall = (right - left) / 2 * scale * width / old_width, (bottom - top) * scale * height / old_height
     middle = (left + right) / 2
-    return Placed(identity, (middle - half, bottom - tall, middle + half, bottom), 0.0, main.flipped)
+    return Placed(identity, (middle - half, bottom - tall, middle + half, bottom))
 
 
 def _outpaint(rng: random.Random, scene: Scene, seen: Box | None) -> Edit | None:

@@ -30,6 +30,7 @@ from flux2engine.training.buckets import TRAINING
 from flux2engine.training.muon import Muon, split_parameters
 from flux2engine.training.sizes import SIZES, transformer_config
 from flux2engine.training.text_pretraining import fresh_encoder
+from flux2engine.training.visibility import channel_weights
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import TransformerConfig
 
@@ -104,9 +105,9 @@ def add_noise(batch: Batch, times: Tensor, generator: torch.Generator) -> tuple[
 
 
 def weighted_error(found: Tensor, wanted: Tensor, batch: Batch) -> Tensor:
-    """Return the mean squared error, tokens of objects weighing more."""
+    """Return the mean squared error; tokens of objects weigh more, and channels by how far their errors show."""
     weight = 1 + OBJECT_WEIGHT * batch.weight
-    return ((found - wanted).square().mean(-1) * weight).sum() / weight.sum()
+    return ((found - wanted).square() @ channel_weights(found) * weight).sum() / weight.sum()
 
 
 def flow_loss(model: Nano, batch: Batch, generator: torch.Generator, mu: float) -> Tensor:

@@ -100,8 +100,6 @@ def _paint_shadow(easel: Easel, scene: Scene, patch: _Patch, surface: Field | No
 def _turned(placed: Placed, width: int, height: int) -> Image.Image:
     """Return the product as it stands, fitting its box."""
     picture = paint_identity(placed.identity, max(width, height))
-    if placed.flipped:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if placed.angle:
         picture = picture.convert("RGBa").rotate(placed.angle, Image.Resampling.BICUBIC, expand=True).convert("RGBA")
         picture = picture.crop(picture.getchannel("A").point(lambda value: 255 if value > 30 else 0).getbbox())

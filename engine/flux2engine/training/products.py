@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from flux2engine.references import SHARE_SHOWN
+from flux2engine.references import SHARE_SHOWN, centred
 from flux2engine.training.colours import RGB, random_colour
 from flux2engine.training.packages import PACKAGES, Look, draw_look, paint_package
 
@@ -166,8 +166,7 @@ def reference_picture(identity: Identity, side: int, rng: random.Random, matte: 
     ground = matte if matte is not None and rng.random() < MATTED else _ground(rng)
     share = SHARE_SHOWN if rng.random() < 0.85 else rng.uniform(0.84, 0.95)
     picture = paint_identity(identity, round(side * share))
-    canvas = Image.new("RGB", (side, side), ground)
-    canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), picture)
+    canvas = centred(picture, side, ground)
     return canvas.filter(ImageFilter.GaussianBlur(0.3)) if rng.random() < 0.1 else canvas
 
 

@@ -39,8 +39,7 @@ class Placed:
 
     identity: Identity
     box: Box
-    angle: float
-    flipped: bool
+    angle: float = 0.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -196,4 +195,4 @@ def _placed_from_record(record: dict[str, Any]) -> Placed:
     identity = dict(record["identity"])
     if identity["cut_out"] is not None:
         identity["cut_out"] = Path(identity["cut_out"])
-    return Placed(Identity(**identity), tuple(record["box"]), record["angle"], record["flipped"])
+    return Placed(Identity(**identity), tuple(record["box"]), record["angle"])

@@ -54,7 +54,7 @@ def scenes(count: int, with_object: bool = False, kind: Kind | None = "studio", 
 
 
 def placed(name: str, left: float, seed: int = 1) -> Placed:
-    return Placed(Identity(name, seed, Path("cut-out.webp")), (left, 0.4, left + 0.1, 0.6), 0.0, False)
+    return Placed(Identity(name, seed, Path("cut-out.webp")), (left, 0.4, left + 0.1, 0.6))
 
 
 def flat_lay(names: list[str]) -> Scene:

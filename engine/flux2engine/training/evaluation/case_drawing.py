@@ -132,7 +132,7 @@ def _row_case(rng: random.Random, chosen: list[CutOut], seed: int) -> Case:
         picture = paint_identity(identity, 64)
         width, height = 0.21 * picture.width / 64, 0.21 * picture.height / 64
         middle, foot = 0.14 + 0.24 * slot, 0.8
-        placed.append(Placed(identity, (middle - width / 2, foot - height, middle + width / 2, foot), 0.0, False))
+        placed.append(Placed(identity, (middle - width / 2, foot - height, middle + width / 2, foot)))
     scene = replace(
         scene, stand="none", spheres=0, empty="none", empty_box=None, decor="none", horizon=0.66, ground=0.8,
         main=placed[0], extra=placed[1], props=tuple(placed[2:]),

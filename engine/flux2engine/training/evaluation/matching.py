@@ -50,8 +50,6 @@ def set_in(bare: Pixels, identity: Identity, placed: Placed) -> Pixels:
     canvas = Image.fromarray(bare)
     left, top, right, bottom = pixels_of(placed.box, canvas.width, canvas.height)
     picture = paint_identity(identity, max(right - left, bottom - top, 1))
-    if placed.flipped:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     scale = min((right - left) / picture.width, (bottom - top) / picture.height, 1.0)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     picture = picture.convert("RGBa").resize(size, Image.Resampling.BILINEAR).convert("RGBA")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from flux2engine.references import SHARE_SHOWN
+from flux2engine.references import SHARE_SHOWN, WHITE, centred
 from flux2engine.training.products import CutOut, Identity, is_held_out, paint_identity
 
 COLUMNS = 10
@@ -70,7 +70,4 @@ def cut_out_reference(identity: Identity, side: int = 128) -> Image.Image:
 
 def plain_reference(identity: Identity, side: int = 128) -> Image.Image:
     """Show the product alone on white."""
-    picture = paint_identity(identity, round(side * SHARE_SHOWN))
-    canvas = Image.new("RGB", (side, side), (255, 255, 255))
-    canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), picture)
-    return canvas
+    return centred(cut_out_reference(identity, side), side, WHITE)
