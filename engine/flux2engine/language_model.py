@@ -19,7 +19,7 @@ from flux2engine.chat_templates import CONTROL_TOKENS, PAD_TOKENS, TEMPLATES
 from flux2engine.errors import ManifestError, WeightsError
 from flux2engine.text_encoder import TextEmbeddings
 from flux2engine.variants import TextEncoderConfig
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.identify import Identified
 from flux2engine.weights.loading import load_weights
 
@@ -82,7 +82,7 @@ class LanguageModelEncoder:
 
 
 def load_text_encoder(
-    checkpoint: Checkpoint,
+    checkpoint: WeightSource,
     found: Identified,
     tokenizer_file: Path,
     device: torch.device,

@@ -92,7 +92,7 @@ class Component(BaseModel):
     prefix: str  # before every key of the file
     published: tuple[str, ...]  # rows of the tables with exactly this shape; empty for a custom one
     shape: dict[str, Any]
-    source: str  # what `open_checkpoint` takes: a file, or a folder of shards
+    source: str  # what `open_weights` takes: a file, or a folder of shards
     files: tuple[FileFacts, ...] = Field(min_length=1)
     tokenizer: FileFacts | None = None
     config: dict[str, Any] = {}  # config.json, where there was one

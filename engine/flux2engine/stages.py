@@ -24,7 +24,8 @@ from flux2engine.model_folder import PARTS, PartName
 from flux2engine.text_encoder import TextEncoder
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import AutoencoderConfig, ModelVariant, TextEncoderConfig, TransformerConfig
-from flux2engine.weights.checkpoint import Checkpoint, open_checkpoint
+from flux2engine.weights.checkpoint import WeightSource
+from flux2engine.weights.formats import open_weights
 from flux2engine.weights.identify import Identified, identify
 from flux2engine.weights.loading import load_weights
 
@@ -237,7 +238,7 @@ class NarrowAutoencoder:
         return self._inner.decode(latents.to(self._dtype)).float()
 
 
-def autoencoder_dtype(checkpoint: Checkpoint, placement: Placement) -> torch.dtype:
+def autoencoder_dtype(checkpoint: WeightSource, placement: Placement) -> torch.dtype:
     """Return fp32 on a CPU and for fp32 files, whose publisher decodes in fp32; else the placement's dtype."""
     wide = any(
         form.dtype == torch.float32 for name, form in checkpoint.forms.items() if name.endswith("conv_out.weight")
@@ -252,8 +253,8 @@ def text_encoder_parameters(config: TextEncoderConfig) -> int:
     return config.vocabulary * config.hidden_size + max(config.taps) * layer
 
 
-def _opened(component: Component) -> tuple[Checkpoint, Identified]:
-    checkpoint = open_checkpoint(Path(component.source))
+def _opened(component: Component) -> tuple[WeightSource, Identified]:
+    checkpoint = open_weights(Path(component.source))
     return checkpoint, identify(checkpoint, component.config or None)
 
 

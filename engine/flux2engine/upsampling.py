@@ -23,7 +23,7 @@ from flux2engine.chat_templates import PICTURE, PICTURE_END, PICTURE_ROW_END, up
 from flux2engine.errors import ManifestError, RequestError, WeightsError
 from flux2engine.language_model import language_model_config, load_tokenizer, restore_rotations
 from flux2engine.variants import TextEncoderConfig
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.identify import Identified
 from flux2engine.weights.layouts import plain_language_model_name
 from flux2engine.weights.loading import load_weights
@@ -229,7 +229,7 @@ class PromptUpsampler:
 
 
 def load_upsampler(
-    checkpoint: Checkpoint,
+    checkpoint: WeightSource,
     found: Identified,
     tokenizer_file: Path,
     config: Mapping[str, Any],

@@ -12,7 +12,8 @@ from typing import Any
 
 from flux2engine.errors import LibraryError, WeightsError
 from flux2engine.library import Kind
-from flux2engine.weights.checkpoint import Checkpoint, open_checkpoint
+from flux2engine.weights.checkpoint import WeightSource
+from flux2engine.weights.formats import open_weights
 
 MAX_JSON_BYTES = 256 * 1024
 MODEL_INDEX, CONFIG, TOKENIZER = "model_index.json", "config.json", "tokenizer.json"
@@ -29,8 +30,8 @@ _PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 class Part:
     """One checkpoint with what lies beside it."""
 
-    source: Path  # what `open_checkpoint` takes
-    checkpoint: Checkpoint
+    source: Path  # what `open_weights` takes
+    checkpoint: WeightSource
     config: Mapping[str, Any]  # empty where there is none
     tokenizer: Path | None
     expected: Kind | None  # what the folder's name promises
@@ -83,19 +84,20 @@ def read_json(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def dtypes_of(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Name the dtypes of a checkpoint as torch does, those of the most bytes first; counters do not count."""
+def dtypes_of(checkpoint: WeightSource) -> tuple[str, ...]:
+    """Name formats, and dtypes as torch does, those of the most bytes first; counters do not count."""
     bytes_of: dict[str, int] = {}
-    forms = tuple(checkpoint.forms.values())
-    for form in [form for form in forms if form.dtype.is_floating_point] or forms:
-        name = str(form.dtype).removeprefix("torch.")
-        bytes_of[name] = bytes_of.get(name, 0) + form.nbytes
+    forms = checkpoint.forms
+    for name in [name for name in forms if forms[name].dtype.is_floating_point] or forms:
+        packed, form = checkpoint.packed.get(name), forms[name]
+        called = packed.format if packed else str(form.dtype).removeprefix("torch.")
+        bytes_of[called] = bytes_of.get(called, 0) + (packed or form).nbytes
     return tuple(sorted(bytes_of, key=lambda name: (-bytes_of[name], name)))
 
 
 def _file(path: Path, tokenizer: Path | None) -> Part:
     beside = path.parent / CONFIG
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_weights(path)
     config: Mapping[str, Any] = {}
     if beside.is_file() and (path.name in _HUB_NAMES or len(list(path.parent.glob("*.safetensors"))) == 1):
         config = read_json(beside)
@@ -104,7 +106,7 @@ def _file(path: Path, tokenizer: Path | None) -> Part:
 
 def _folder(folder: Path, tokenizer: Path | None, expected: Kind | None) -> Part:
     config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-    return Part(folder, open_checkpoint(folder), config, tokenizer or _tokenizer_near(folder), expected)
+    return Part(folder, open_weights(folder), config, tokenizer or _tokenizer_near(folder), expected)
 
 
 def _diffusers(path: Path, tokenizer: Path | None) -> Delivery:

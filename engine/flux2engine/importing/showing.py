@@ -54,7 +54,7 @@ def _shown(part: Part, delivery: Delivery, check: bool, progress: Progress) -> S
     return Shown(
         source=part.source,
         files=checkpoint.files,
-        size=sum(form.nbytes for form in checkpoint.forms.values()),
+        size=sum((checkpoint.packed.get(name) or form).nbytes for name, form in checkpoint.forms.items()),
         tensors=len(checkpoint.forms),
         dtypes=dtypes_of(checkpoint),
         metadata=dict(checkpoint.metadata),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -48,13 +48,59 @@ class TensorForm:
 
 
 @dataclass(frozen=True)
+class PackedForm:
+    """Say how a weight is packed in its file: the format's name, and its bytes with all scales."""
+
+    format: str
+    nbytes: int
+
+
+class WeightSource(Protocol):
+    """Hand out the tensors of a file by name: as they stand there, or unpacked from a quantised format."""
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that hold the tensors."""
+        ...
+
+    @property
+    def forms(self) -> Mapping[str, TensorForm]:
+        """Return the dtype and shape of every tensor that `tensor` hands out."""
+        ...
+
+    @property
+    def packed(self) -> Mapping[str, PackedForm]:
+        """Return how those of the tensors are packed that are."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Return what the header says beside its tensors."""
+        ...
+
+    def tensor(self, name: str) -> Tensor:
+        """Return one tensor on the CPU."""
+        ...
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """Hold checked headers, and hand out tensors."""
+    """Hold checked headers, and hand out tensors as they stand in the file."""
 
     files: tuple[Path, ...]
     forms: Mapping[str, TensorForm]
     metadata: Mapping[str, str]
     _places: Mapping[str, tuple[Path, Header, TensorEntry]] = field(repr=False, compare=False)
+
+    @property
+    def packed(self) -> Mapping[str, PackedForm]:
+        """Return nothing: tensors are handed out as they stand."""
+        return MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -93,7 +139,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     raise WeightsError(f"{path.name} holds no safetensors file{instead}")
 
 
-def nonfinite(checkpoint: Checkpoint, told: Callable[[int, int], None] | None = None) -> tuple[str, ...]:
+def nonfinite(checkpoint: WeightSource, told: Callable[[int, int], None] | None = None) -> tuple[str, ...]:
     """Return the names of tensors that hold NaN or infinite values, reading every byte, one tensor at a time.
 
     `told` is called after each tensor with the bytes read so far and all there are.

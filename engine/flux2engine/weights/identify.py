@@ -22,7 +22,7 @@ from flux2engine.variants import (
     TransformerConfig,
 )
 from flux2engine.weights import layouts
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import TensorForm, WeightSource
 from flux2engine.weights.component_config import require_agreement
 from flux2engine.weights.language_model_config import read_language_model_config
 from flux2engine.weights.layouts import LEVELS, Kind, Layout, Shape, piece
@@ -85,7 +85,7 @@ _CANDIDATES = (
 )
 
 
-def identify(checkpoint: Checkpoint, config: Mapping[str, Any] | None = None) -> Identified:
+def identify(checkpoint: WeightSource, config: Mapping[str, Any] | None = None) -> Identified:
     """Return what a checkpoint is, from its header and, where there is one, the parsed config.json beside it.
 
     UnknownLayoutError names the nearest known layout and the differing keys, or the quantised format that is not read
@@ -100,16 +100,21 @@ def identify(checkpoint: Checkpoint, config: Mapping[str, Any] | None = None) ->
     _compare(checkpoint, candidate, forms, shape)
     if config is not None and not isinstance(shape, TextEncoderConfig):
         require_agreement(config, shape, checkpoint.name)
-    counted = [form for name, form in checkpoint.forms.items() if name in forms and not name.endswith(_STATISTICS)]
+    counted = {name: checkpoint.forms[name] for name in forms if not name.endswith(_STATISTICS)}
     return Identified(
         kind=candidate.kind,
         layout=candidate.layout,
         prefix=candidate.prefix,
         shape=shape,
         published=_published(shape),
-        parameters=sum(form.nbytes // form.dtype.itemsize for form in counted),
-        dtypes=tuple(sorted({_DTYPE_NAMES[form.dtype] for form in counted})),
+        parameters=sum(form.nbytes // form.dtype.itemsize for form in counted.values()),
+        dtypes=tuple(sorted({_stored(checkpoint, name, form) for name, form in counted.items()})),
     )
+
+
+def _stored(checkpoint: WeightSource, name: str, form: TensorForm) -> str:
+    packed = checkpoint.packed.get(name)
+    return packed.format if packed else _DTYPE_NAMES[form.dtype]
 
 
 # --- the nearest layout ------------------------------------------------------------------------------------------
@@ -160,7 +165,7 @@ def official_shapes(shape: Config) -> dict[str, Shape]:
     return layouts.text_encoder_shapes(shape)
 
 
-def _compare(checkpoint: Checkpoint, candidate: _Candidate, forms: Mapping[str, Shape], shape: Config) -> None:
+def _compare(checkpoint: WeightSource, candidate: _Candidate, forms: Mapping[str, Shape], shape: Config) -> None:
     expected = _expected(candidate, shape, forms)
     if all(forms.get(name) == wanted for name, wanted in expected.items()) and not _unexpected(
         candidate, forms, expected
@@ -181,7 +186,7 @@ def _unexpected(candidate: _Candidate, forms: Iterable[str], expected: Mapping[s
     ]
 
 
-def _refuse(checkpoint: Checkpoint, candidate: _Candidate, forms: Mapping[str, Shape], shape: Config) -> NoReturn:
+def _refuse(checkpoint: WeightSource, candidate: _Candidate, forms: Mapping[str, Shape], shape: Config) -> NoReturn:
     expected = _expected(candidate, shape, forms)
     mistake = next((text for pattern, text in _MISTAKES if any(pattern.search(name) for name in forms)), "")
     raise UnknownLayoutError(
@@ -201,7 +206,7 @@ def _refuse(checkpoint: Checkpoint, candidate: _Candidate, forms: Mapping[str, S
 
 
 def _derived(
-    candidate: _Candidate, checkpoint: Checkpoint, forms: Mapping[str, Shape], config: Mapping[str, Any] | None
+    candidate: _Candidate, checkpoint: WeightSource, forms: Mapping[str, Shape], config: Mapping[str, Any] | None
 ) -> Config | None:
     """Return the shape that the header shows, or None where the keys that would show it are not there."""
 
@@ -270,7 +275,7 @@ def _autoencoder(
 
 
 def _text_encoder(
-    checkpoint: Checkpoint,
+    checkpoint: WeightSource,
     candidate: _Candidate,
     forms: Mapping[str, Shape],
     shape_of: Callable[[str], Shape],
@@ -298,7 +303,7 @@ def _text_encoder(
     )
 
 
-def _with_layers(checkpoint: Checkpoint, config: TextEncoderConfig, layers: int) -> TextEncoderConfig:
+def _with_layers(checkpoint: WeightSource, config: TextEncoderConfig, layers: int) -> TextEncoderConfig:
     """Return the shape with as many layers as the file has: pruned files stop after the last one that is used."""
     if layers < max(config.taps):
         raise WeightsError(

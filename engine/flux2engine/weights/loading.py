@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from flux2engine.errors import WeightsError
 from flux2engine.weights import layouts
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.identify import Identified
 from flux2engine.weights.layouts import Piece, piece
 from flux2engine.weights.safetensors_file import is_finite
@@ -32,7 +32,7 @@ class _Slot:
 
 
 def load_weights(
-    module: nn.Module, checkpoint: Checkpoint, found: Identified, device: torch.device, dtype: torch.dtype | None
+    module: nn.Module, checkpoint: WeightSource, found: Identified, device: torch.device, dtype: torch.dtype | None
 ) -> int:
     """Fill a module, built on the meta device, with the checkpoint's weights; return the bytes placed on `device`.
 
@@ -58,7 +58,7 @@ def load_weights(
     return moved
 
 
-def _slots(module: nn.Module, checkpoint: Checkpoint, found: Identified) -> list[_Slot]:
+def _slots(module: nn.Module, checkpoint: WeightSource, found: Identified) -> list[_Slot]:
     """Return what has to be filled, in the module's order; raise WeightsError unless the file fits exactly."""
     names_of: dict[int, list[str]] = {}
     tensors: dict[int, Tensor] = {}
@@ -101,7 +101,7 @@ def _may_stay(found: Identified, name: str) -> bool:
     return found.kind == "text_encoder" and layouts.BEYOND_ENCODING.fullmatch(plain) is not None
 
 
-def _mismatched(source: Piece, shape: tuple[int, ...], checkpoint: Checkpoint) -> list[str]:
+def _mismatched(source: Piece, shape: tuple[int, ...], checkpoint: WeightSource) -> list[str]:
     return [
         f"{name} {_form(checkpoint, name)} instead of {wanted}"
         for name, wanted in zip(source.names, source.shapes(shape), strict=True)
@@ -109,19 +109,19 @@ def _mismatched(source: Piece, shape: tuple[int, ...], checkpoint: Checkpoint) -
     ]
 
 
-def _form(checkpoint: Checkpoint, name: str) -> str:
+def _form(checkpoint: WeightSource, name: str) -> str:
     # Whole numbers in the place of weights are a packed format that has to be unpacked, never cast.
     form = checkpoint.forms[name]
     return f"{form.shape}{'' if form.dtype.is_floating_point else f' of {form.dtype}'}"
 
 
-def _wanted_dtype(slot: _Slot, checkpoint: Checkpoint, dtype: torch.dtype | None) -> torch.dtype:
+def _wanted_dtype(slot: _Slot, checkpoint: WeightSource, dtype: torch.dtype | None) -> torch.dtype:
     if slot.names[0].endswith(_STATISTICS):
         return torch.float32
     return dtype or checkpoint.forms[slot.piece.names[0]].dtype
 
 
-def _placed(checkpoint: Checkpoint, slot: _Slot, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _placed(checkpoint: WeightSource, slot: _Slot, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the official tensor on the device: the file's own where nothing has to change."""
     shape, change = slot.tensor.shape, slot.piece.change
     if change in ("same", "matrix to convolution"):
@@ -138,7 +138,7 @@ def _placed(checkpoint: Checkpoint, slot: _Slot, device: torch.device, dtype: to
     return target
 
 
-def _not_finite(checkpoint: Checkpoint, slot: _Slot, dtype: torch.dtype) -> WeightsError:
+def _not_finite(checkpoint: WeightSource, slot: _Slot, dtype: torch.dtype) -> WeightsError:
     bad = [name for name in slot.piece.names if not is_finite(checkpoint.tensor(name))]
     if bad:
         return WeightsError(f"{checkpoint.name} holds values that are not finite", mismatched=bad)

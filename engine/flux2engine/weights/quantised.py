@@ -7,7 +7,7 @@ import re
 import torch
 
 from flux2engine.errors import UnknownLayoutError
-from flux2engine.weights.checkpoint import Checkpoint
+from flux2engine.weights.checkpoint import WeightSource
 
 _FLOAT8 = frozenset({torch.float8_e4m3fn, torch.float8_e5m2})
 # The first that matches names the format, so the particular ones come first.
@@ -22,7 +22,7 @@ _MARKERS = (
 )
 
 
-def refuse_quantised(checkpoint: Checkpoint) -> None:
+def refuse_quantised(checkpoint: WeightSource) -> None:
     """Raise UnknownLayoutError, naming the format, if any tensor is quantised."""
     found = _format(checkpoint)
     if found is not None:
@@ -33,7 +33,7 @@ def refuse_quantised(checkpoint: Checkpoint) -> None:
         )
 
 
-def _format(checkpoint: Checkpoint) -> tuple[str, str] | None:
+def _format(checkpoint: WeightSource) -> tuple[str, str] | None:
     for pattern, name in _MARKERS:
         for key in checkpoint.forms:
             if pattern.search(key):

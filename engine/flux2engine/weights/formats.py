@@ -1,0 +1,25 @@
+"""A path → a source of tensors, whatever format its weights are packed in: the one place that knows all formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flux2engine.weights.checkpoint import WeightSource, open_checkpoint
+from flux2engine.weights.packed import Unpack
+
+# Asked in this order; the first that knows its own marks reads the file. One format, one file of this package.
+FORMATS: tuple[Unpack, ...] = ()
+
+
+def open_weights(path: Path) -> WeightSource:
+    """Open a file or a folder of weights, in any of the formats; read headers only.
+
+    WeightsError as `open_checkpoint` raises it, and for a format's tensors that do not fit each other. What no format
+    knows is returned as it stands: `identify` refuses it by name.
+    """
+    source = open_checkpoint(path)
+    for unpack in FORMATS:
+        unpacked = unpack(source)
+        if unpacked is not None:
+            return unpacked
+    return source
