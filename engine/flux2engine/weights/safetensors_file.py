@@ -36,7 +36,7 @@ _CHECKED_AT_ONCE = 1 << 20
 
 # What is met under the wrong name, by its first bytes.
 _STRANGERS = (
-    (b"GGUF", "this is a GGUF file, a quantised format that is not read yet"),
+    (b"GGUF", "this is a GGUF file under the wrong name: name the file itself, alone or as *.gguf"),
     (b"PK\x03\x04", "this is a zip archive (pickled PyTorch weights are such), which is never read: it can run code"),
     (b"\x80\x02", "this is a pickle, which is never read: it can run code"),
     (b"\x80\x03", "this is a pickle, which is never read: it can run code"),
