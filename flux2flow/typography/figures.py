@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from flux2flow.domain.measures import Box
 from flux2flow.domain.scene import FigureLayer, FitRule, Type
+from flux2flow.typography.bidi import levels
 from flux2flow.typography.charts.drawing import Drawing, Part
 from flux2flow.typography.charts.words import UNBOUNDED, fall, figures, height, rise, tallest, width
 from flux2flow.typography.fitting import Fitted, Frame, largest
@@ -170,6 +171,11 @@ def _across(number: Fitted, unit: Fitted | None) -> float:
     return width(number) + (UNIT_GAP * number.size + width(unit) if unit else 0.0)
 
 
+def _joined(number: str, unit: str) -> bool:
+    """Tell whether a number and its unit are read from the left in a text that is not: 38% is, 4.8 من 5 is not."""
+    return min(levels(f"{number}{unit.strip()}", 1)) > 1
+
+
 def _height(layer: FigureLayer, made: _Set) -> float:
     """Measure a cell from its rule to the foot of the tallest caption."""
     symbol = (SYMBOL + 0.35) * made.size if any(figure.symbol for figure in layer.figures) else 0.0
@@ -207,11 +213,14 @@ def _draw(drawing: Drawing, layer: FigureLayer, made: _Set, number: int, cell: B
             drawing.picture(f"symbol-{number}", figure.symbol, Box(left, y, wide, tall), color)
         y += (SYMBOL + 0.35) * made.size
     baseline = y + made.rise
-    place = Box(start, y, width(fitted), made.rise)
+    number_at, unit_at = start, start + width(fitted) + UNIT_GAP * made.size
+    if unit and drawing.mirrored and _joined(figure.number, figure.unit):
+        number_at, unit_at = start + across - width(fitted), start
+    place = Box(number_at, y, width(fitted), made.rise)
     drawing.words(f"number-{number}", fitted, figures(layer.type), place, color=color, baseline=baseline)
     if unit:
-        after = Box(start + width(fitted) + UNIT_GAP * made.size, y, width(unit), made.rise)
-        drawing.words(f"unit-{number}", unit, figures(layer.type), after, color=color, baseline=baseline)
+        beside = Box(unit_at, y, width(unit), made.rise)
+        drawing.words(f"unit-{number}", unit, figures(layer.type), beside, color=color, baseline=baseline)
     caption = made.captions[number]
     if caption:
         area = Box(cell.x, baseline + _caption_gap(made), cell.width, made.caption_height)

@@ -113,6 +113,20 @@ def test_numbers_lead_and_share_size_and_baseline() -> None:
     assert ACCENT not in [run.color for run in numbers[1].lines[0].runs]
 
 
+def test_a_sign_stays_on_its_numbers_right_and_words_follow_the_reading() -> None:
+    """38% is read from the left in Arabic too; "4.8 of 5" runs from the right, and in English nothing changes sides."""
+
+    def right_of_its_number(locale: str) -> list[bool]:
+        placed = layout(figures(locale, columns=2), locale=locale)
+        numbers = {text.id: text for text in texts(placed, "number")}
+        units = texts(placed, "unit")
+        assert not any(touching(unit.ink, [number.ink for number in numbers.values()]) for unit in units)
+        return [unit.ink.x > numbers[unit.id.replace("/unit-", "/number-")].ink.x for unit in units]
+
+    assert right_of_its_number("ar") == [True, False]
+    assert right_of_its_number("en") == [True, True]
+
+
 def test_figures_take_the_grid_that_makes_them_largest() -> None:
     """A wide flat box sets them beside each other, a high one below each other; told columns are kept."""
 
@@ -147,6 +161,8 @@ def test_right_to_left_tables_and_timelines_are_mirrored() -> None:
         for text in english.texts():
             if "/cell-" in text.id and text.id.endswith("-1"):
                 continue  # decimals: below
+            if text.id in ("figures/number-1", "figures/unit-1", "figures/number-2", "figures/unit-2"):
+                continue  # 38% and 4.8/5 are read from the left: above
             mirrored = WIDE.x + WIDE.right - text.ink.right
             assert theirs[text.id].ink.x == pytest.approx(mirrored, abs=0.6), text.id
     points = [
