@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flux2engine.weights import int8, nf4
 from flux2engine.weights.checkpoint import WeightSource, open_checkpoint
 from flux2engine.weights.gguf import find_gguf, open_gguf
 from flux2engine.weights.packed import Unpack

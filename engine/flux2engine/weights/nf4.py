@@ -1,0 +1,423 @@
+"""bitsandbytes' 4-bit weights (NF4 and FP4, scales plain or quantised once more) ↔ weights that unpack exactly.
+
+Beside `X.weight` stand its absmax, quant_map, perhaps nested_absmax and nested_quant_map, and a small JSON as bytes, as
+`QuantState.as_dict(packed=True)` writes them. Knows no layout: whatever `X` is called, it is found.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from flux2engine.errors import WeightsError
+from flux2engine.weights.bounded_json import MalformedError, flat_object
+from flux2engine.weights.checkpoint import PackedForm, TensorForm, WeightSource
+from flux2engine.weights.packed import PackedWeight, UnpackedSource
+
+Kind = Literal["nf4", "fp4"]
+
+# Values of the sixteen codes, as bitsandbytes' kernels have them whatever the file's quant_map says: quantiles of the
+# normal distribution (QLoRA, arXiv 2305.14314), and a float of two exponent bits and one of mantissa, twelfths of it.
+_VALUES: Mapping[Kind, tuple[float, ...]] = {
+    "nf4": (
+        *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
+        *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
+        *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
+        *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+    ),
+    "fp4": tuple(sign * value / 12 for sign in (1, -1) for value in (0, 0.0625, 8, 12, 4, 6, 2, 3)),
+}
+_BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_MAP_TOLERANCE = 1e-6  # bitsandbytes' own, for equal states
+_MAX_STATE_BYTES = 1000
+_MAX_SIDE = 1 << 31
+# One step goes over so many values, a multiple of every block: a fused weight of dev would take 1.4 GB at once.
+_VALUES_AT_ONCE = 1 << 22
+
+# What our own files have: bitsandbytes' defaults for scales that are quantised too.
+BLOCK_SIZE = 64
+NESTED_BLOCK_SIZE = 256
+_LONGEST_NUMBER = 24  # characters of a float in JSON
+
+_STATE_NAME = re.compile(r"(?P<weight>.+\.weight)\.quant_state\.bitsandbytes__(?P<kind>nf4|fp4)")
+_HELPER_NAME = re.compile(r".+\.weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)")
+
+
+@dataclass(frozen=True)
+class PlainScales:
+    """Hold one fp32 scale for each block."""
+
+    absmax: Tensor  # (blocks,) float32
+
+    @property
+    def nbytes(self) -> int:
+        """Count the bytes."""
+        return self.absmax.nbytes
+
+    def values(self, start: int, stop: int) -> Tensor:
+        """Return some of the scales in fp32."""
+        return self.absmax[start:stop]
+
+    def part(self, start: int, stop: int) -> PlainScales:
+        """Return some of the scales."""
+        return PlainScales(self.absmax[start:stop])
+
+    def to(self, device: torch.device) -> PlainScales:
+        """Return them on another device."""
+        return PlainScales(self.absmax.to(device))
+
+
+@dataclass(frozen=True)
+class NestedScales:
+    """Hold scales that are themselves 8-bit codes: value = map[code] × absmax of its block + offset."""
+
+    codes: Tensor  # (blocks,) uint8
+    absmax: Tensor  # (blocks / blocksize,) float32
+    code_map: Tensor  # (256,) float32
+    offset: float
+    blocksize: int
+
+    @property
+    def nbytes(self) -> int:
+        """Count the bytes."""
+        return self.codes.nbytes + self.absmax.nbytes + self.code_map.nbytes
+
+    def values(self, start: int, stop: int) -> Tensor:
+        """Return some of the scales in fp32, by bitsandbytes' arithmetic: product and sum are rounded one by one."""
+        block = torch.arange(start, stop, device=self.codes.device) // self.blocksize
+        return self.code_map[self.codes[start:stop].int()].mul_(self.absmax[block]).add_(self.offset)
+
+    def part(self, start: int, stop: int) -> NestedScales | PlainScales:
+        """Return some of the scales: still nested where they begin with a block of theirs."""
+        if start % self.blocksize:
+            return PlainScales(self.values(start, stop))
+        blocks = slice(start // self.blocksize, -(-stop // self.blocksize))
+        return replace(self, codes=self.codes[start:stop], absmax=self.absmax[blocks])
+
+    def to(self, device: torch.device) -> NestedScales:
+        """Return them on another device."""
+        codes, absmax, code_map = self.codes.to(device), self.absmax.to(device), self.code_map.to(device)
+        return replace(self, codes=codes, absmax=absmax, code_map=code_map)
+
+
+@dataclass(frozen=True)
+class FourBitWeight:
+    """Hold a weight as codes of 4 bits and one scale for each block of values, counted along the rows."""
+
+    codes: Tensor  # (⌈values / 2⌉,) uint8; the first of two values is in the high half
+    scales: PlainScales | NestedScales
+    kind: Kind
+    blocksize: int
+    dtype: torch.dtype  # that bitsandbytes unpacks to, rounding each value
+    shape: tuple[int, int]
+
+    @property
+    def format(self) -> str:
+        """Name the format."""
+        return _format(self.kind, nested=isinstance(self.scales, NestedScales))
+
+    @property
+    def nbytes(self) -> int:
+        """Count the bytes of codes and scales."""
+        return self.codes.nbytes + self.scales.nbytes
+
+    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the weight unpacked: code's value × scale in fp32, rounded to the state's dtype as its writer does."""
+        count = math.prod(self.shape)
+        out = torch.empty(count, dtype=dtype, device=self.codes.device)
+        pairs = _pairs(self.kind).to(self.codes.device)
+        for start in range(0, count, _VALUES_AT_ONCE):
+            stop = min(start + _VALUES_AT_ONCE, count)
+            values = pairs[self.codes[start // 2 : -(-stop // 2)].int()].reshape(-1)[: stop - start]
+            scales = self.scales.values(start // self.blocksize, -(-stop // self.blocksize))
+            values *= scales.repeat_interleave(self.blocksize)[: stop - start]
+            out[start:stop] = values.to(self.dtype)
+        return out.reshape(self.shape)
+
+    def rows(self, start: int, stop: int) -> FourBitWeight:
+        """Return some of the rows, still packed; raise ValueError where they do not lie between two blocks."""
+        rows, columns = self.shape
+        first, last = start * columns, stop * columns
+        if not 0 <= start < stop <= rows:
+            raise ValueError(f"rows {start} to {stop} are not among {rows}")
+        if first % self.blocksize or (last % self.blocksize and stop != rows):
+            raise ValueError(f"rows {start} to {stop} of {columns} columns cut through blocks of {self.blocksize}")
+        scales = self.scales.part(first // self.blocksize, -(-last // self.blocksize))
+        return replace(self, codes=self.codes[first // 2 : -(-last // 2)], scales=scales, shape=(stop - start, columns))
+
+    def to(self, device: torch.device) -> FourBitWeight:
+        """Return it on another device."""
+        return replace(self, codes=self.codes.to(device), scales=self.scales.to(device))
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def unpack(source: WeightSource) -> UnpackedSource | None:
+    """Read bitsandbytes' 4-bit weights; None where no weight has a quant_state.
+
+    Only the small JSON of each weight is read now. WeightsError names weights whose parts are not there or do not fit.
+    """
+    matches = [match for name in source.forms if (match := _STATE_NAME.fullmatch(name))]
+    if not matches:
+        return None
+    states = {match["weight"]: _read_state(source, match) for match in matches}
+    known = {name for weight, state in states.items() for name in (weight, *state.forms(weight))}
+    strays = [name for name in source.forms if _HELPER_NAME.fullmatch(name) and name not in known]
+    strays += [name for name, form in source.forms.items() if _is_codes(name, form) and name not in states]
+    if strays:
+        raise WeightsError(f"{source.name} holds parts of 4-bit weights that have no quant_state", unexpected=strays)
+    forms: dict[str, TensorForm] = {}
+    packed: dict[str, PackedForm] = {}
+    weights: dict[str, Callable[[], PackedWeight]] = {}
+    for name, form in source.forms.items():
+        if name in states:
+            state = states[name]
+            forms[name] = TensorForm(torch.float32, state.shape)
+            nbytes = form.nbytes + sum(part.nbytes for part in state.forms(name).values())
+            packed[name] = PackedForm(_format(state.kind, nested=state.nested_blocksize is not None), nbytes)
+            weights[name] = partial(_read_weight, source, name, state)
+        elif name not in known:
+            forms[name] = form
+    return UnpackedSource(source, MappingProxyType(forms), MappingProxyType(packed), MappingProxyType(weights))
+
+
+@dataclass(frozen=True)
+class _State:
+    """Hold what the JSON beside a weight says."""
+
+    name: str
+    nbytes: int
+    kind: Kind
+    blocksize: int
+    dtype: torch.dtype
+    shape: tuple[int, int]
+    nested_blocksize: int | None
+    offset: float
+
+    def forms(self, weight: str) -> dict[str, TensorForm]:
+        """Return every tensor that stands beside the weight."""
+        blocks = -(-math.prod(self.shape) // self.blocksize)
+        single, byte = torch.float32, torch.uint8
+        forms = {
+            self.name: TensorForm(byte, (self.nbytes,)),
+            f"{weight}.quant_map": TensorForm(single, (16,)),
+            f"{weight}.absmax": TensorForm(single if self.nested_blocksize is None else byte, (blocks,)),
+        }
+        if self.nested_blocksize is not None:
+            forms[f"{weight}.nested_absmax"] = TensorForm(single, (-(-blocks // self.nested_blocksize),))
+            forms[f"{weight}.nested_quant_map"] = TensorForm(single, (256,))
+        return forms
+
+
+def _read_state(source: WeightSource, match: re.Match[str]) -> _State:
+    """Read one weight's JSON and compare every tensor beside it with what it promises; nothing else is read."""
+    name, weight = match[0], match["weight"]
+    form = source.forms[name]
+    if form.dtype != torch.uint8 or len(form.shape) != 1 or form.nbytes > _MAX_STATE_BYTES:
+        raise WeightsError(f"{source.name}: {name} must be at most {_MAX_STATE_BYTES} bytes of JSON")
+    try:
+        text = bytes(source.tensor(name).tolist()).decode("utf-8")
+        said, end = flat_object(text, 0, "it is not one flat object of JSON")
+        if end != len(text):
+            raise MalformedError("the JSON goes on after its object")
+        state = _checked_state(name, len(text.encode()), match["kind"], said)
+    except (MalformedError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{source.name}: {name} cannot be followed: {error}") from error
+    wanted = state.forms(weight)
+    missing = [part for part in (weight, *wanted) if part not in source.forms]
+    mismatched = [
+        f"{part} {found.shape} of {found.dtype} instead of {expected.shape} of {expected.dtype}"
+        for part, expected in wanted.items()
+        if (found := source.forms.get(part)) is not None and found != expected
+    ]
+    codes = source.forms.get(weight)
+    # Some writers keep the same bytes under a wider dtype (quant_storage).
+    if codes is not None and codes.nbytes != -(-math.prod(state.shape) // 2):
+        mismatched.append(f"{weight} {codes.nbytes} bytes for {state.shape} values of 4 bits")
+    if missing or mismatched:
+        raise WeightsError(
+            f"{source.name}: {weight} is not the 4-bit weight that its quant_state describes: get the file again",
+            missing=missing,
+            mismatched=mismatched,
+        )
+    return state
+
+
+def _checked_state(name: str, nbytes: int, kind: str, said: Mapping[str, Any]) -> _State:
+    nested = "nested_blocksize" in said
+    keys = {"quant_type", "blocksize", "dtype", "shape"}
+    keys |= {"nested_blocksize", "nested_dtype", "nested_offset"} if nested else set()
+    if set(said) != keys:
+        raise MalformedError(f"its keys are {sorted(said)} instead of {sorted(keys)}"[:400])
+    shape, offset = said["shape"], said.get("nested_offset", 0.0)
+    if said["quant_type"] != kind:
+        raise MalformedError(f"its name says {kind}, and it says {said['quant_type']!r:.40}")
+    if not isinstance(shape, list) or [type(side) for side in shape] != [int, int]:
+        raise MalformedError(f"its shape is {shape!r:.60} instead of rows and columns")
+    if not all(0 < side < _MAX_SIDE for side in shape):
+        raise MalformedError(f"its shape is {shape!r:.60}")
+    sizes = [said[key] for key in ("blocksize", "nested_blocksize") if key in said]
+    if not all(type(size) is int and size in _BLOCK_SIZES for size in sizes):
+        raise MalformedError("its blocks have another size than bitsandbytes knows")
+    dtype = _DTYPES.get(said["dtype"]) if isinstance(said["dtype"], str) else None
+    if dtype is None or said.get("nested_dtype", "float32") != "float32":
+        raise MalformedError(f"its dtype is {said['dtype']!r:.40}, and the nested one must be float32")
+    if type(offset) not in (int, float) or not math.isfinite(offset):
+        raise MalformedError(f"its nested_offset is {offset!r:.40}")
+    return _State(
+        name=name,
+        nbytes=nbytes,
+        kind="nf4" if kind == "nf4" else "fp4",
+        blocksize=said["blocksize"],
+        dtype=dtype,
+        shape=(shape[0], shape[1]),
+        nested_blocksize=said["nested_blocksize"] if nested else None,
+        offset=float(offset),
+    )
+
+
+def _read_weight(source: WeightSource, name: str, state: _State) -> FourBitWeight:
+    code_map = source.tensor(f"{name}.quant_map")
+    if not torch.allclose(code_map, torch.tensor(_VALUES[state.kind]), rtol=0, atol=_MAP_TOLERANCE):
+        raise WeightsError(
+            f"{source.name}: {name}.quant_map is not the table of {state.kind}, and bitsandbytes would not use it;"
+            " the file is damaged or was made by something else: get it again"
+        )
+    absmax = source.tensor(f"{name}.absmax")
+    scales: PlainScales | NestedScales = PlainScales(absmax)
+    if state.nested_blocksize is not None:
+        nested, nested_map = source.tensor(f"{name}.nested_absmax"), source.tensor(f"{name}.nested_quant_map")
+        scales = NestedScales(absmax, nested, nested_map, state.offset, state.nested_blocksize)
+    codes = source.tensor(name).reshape(-1).view(torch.uint8)
+    return FourBitWeight(codes, scales, state.kind, state.blocksize, state.dtype, state.shape)
+
+
+def _is_codes(name: str, form: TensorForm) -> bool:
+    return name.endswith(".weight") and form.dtype == torch.uint8
+
+
+def _format(kind: Kind, *, nested: bool) -> str:
+    return f"{kind}, double-quantised" if nested else kind
+
+
+@cache
+def _pairs(kind: Kind) -> Tensor:
+    """Return both values of every byte of codes, (256, 2) float32."""
+    values = torch.tensor(_VALUES[kind])
+    byte = torch.arange(256)
+    return torch.stack([values[byte >> 4], values[byte & 15]], dim=1)
+
+
+# --- quantising --------------------------------------------------------------------------------------------------
+
+
+def quantised(weight: Tensor) -> FourBitWeight:
+    """Quantise a matrix on the CPU to NF4 in blocks of 64 with nested scales, as bitsandbytes does by default.
+
+    Codes and scales are bitsandbytes' own to the bit, but for the mean of the scales: it is rounded once, from an exact
+    sum, so that no machine and no number of threads gives other bytes.
+    """
+    rows, columns = weight.shape
+    flat = weight.reshape(-1)
+    bounds = _bounds(torch.tensor(_VALUES["nf4"]))
+    codes = torch.empty(-(-flat.numel() // 2), dtype=torch.uint8)
+    absmax = torch.empty(-(-flat.numel() // BLOCK_SIZE), dtype=torch.float32)
+    for start in range(0, flat.numel(), _VALUES_AT_ONCE):
+        piece = flat[start : start + _VALUES_AT_ONCE].float()
+        four, scales = _nearest(piece, BLOCK_SIZE, bounds)
+        pairs = functional.pad(four, (0, len(four) % 2)).view(-1, 2)
+        codes[start // 2 : start // 2 + -(-len(piece) // 2)] = (pairs[:, 0] << 4 | pairs[:, 1])[: -(-len(piece) // 2)]
+        absmax[start // BLOCK_SIZE : start // BLOCK_SIZE + len(scales)] = scales
+    return FourBitWeight(codes, _nested(absmax), "nf4", BLOCK_SIZE, weight.dtype, (rows, columns))
+
+
+def stored_forms(name: str, shape: tuple[int, int], dtype: torch.dtype) -> dict[str, TensorForm]:
+    """Return the tensors by which a file holds a weight that `quantised` returns."""
+    state = _State(
+        name=f"{name}.quant_state.bitsandbytes__nf4",
+        nbytes=len(_state_json(shape, dtype, 0.0)),
+        kind="nf4",
+        blocksize=BLOCK_SIZE,
+        dtype=dtype,
+        shape=shape,
+        nested_blocksize=NESTED_BLOCK_SIZE,
+        offset=0.0,
+    )
+    return {name: TensorForm(torch.uint8, (-(-math.prod(shape) // 2), 1)), **state.forms(name)}
+
+
+def stored(name: str, weight: FourBitWeight) -> dict[str, Tensor]:
+    """Return a weight that `quantised` returned as the tensors of `stored_forms`."""
+    scales = weight.scales
+    assert isinstance(scales, NestedScales)
+    state = _state_json(weight.shape, weight.dtype, scales.offset)
+    return {
+        name: weight.codes.reshape(-1, 1),
+        f"{name}.absmax": scales.codes,
+        f"{name}.quant_map": torch.tensor(_VALUES[weight.kind]),
+        f"{name}.nested_absmax": scales.absmax,
+        f"{name}.nested_quant_map": scales.code_map,
+        f"{name}.quant_state.bitsandbytes__nf4": torch.frombuffer(bytearray(state), dtype=torch.uint8),
+    }
+
+
+def _state_json(shape: tuple[int, int], dtype: torch.dtype, offset: float) -> bytes:
+    """Write what bitsandbytes does, with as many spaces after it as its longest number would take.
+
+    So a file's size is known before anything is quantised.
+    """
+    said = {
+        "quant_type": "nf4",
+        "blocksize": BLOCK_SIZE,
+        "dtype": str(dtype).removeprefix("torch."),
+        "shape": list(shape),
+        "nested_blocksize": NESTED_BLOCK_SIZE,
+        "nested_dtype": "float32",
+        "nested_offset": offset,
+    }
+    text = json.dumps(said)
+    return (text + " " * (_LONGEST_NUMBER - len(json.dumps(offset)))).encode()
+
+
+def _nested(absmax: Tensor) -> NestedScales:
+    total = math.fsum(value for piece in absmax.split(_VALUES_AT_ONCE) for value in piece.tolist())
+    offset = float(torch.tensor(total / len(absmax), dtype=torch.float32))
+    code_map = _dynamic_map()
+    codes, outer = _nearest(absmax - offset, NESTED_BLOCK_SIZE, _bounds(code_map))
+    return NestedScales(codes[: len(absmax)], outer, code_map, offset, NESTED_BLOCK_SIZE)
+
+
+def _nearest(values: Tensor, blocksize: int, bounds: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the codes of values, filled up with zeros to whole blocks, and each block's largest magnitude."""
+    blocks = functional.pad(values, (0, -len(values) % blocksize)).view(-1, blocksize)
+    absmax = blocks.abs().amax(dim=1)
+    scaled = (blocks * (1.0 / absmax.clamp(min=1e-38))[:, None]).clamp_(-1, 1)
+    return torch.bucketize(scaled.reshape(-1), bounds, out_int32=True).to(torch.uint8), absmax
+
+
+def _bounds(values: Tensor) -> Tensor:
+    """Return what lies halfway between neighbours of a rising table."""
+    return (values[:-1] + values[1:]) / 2
+
+
+@cache
+def _dynamic_map() -> Tensor:
+    """Return bitsandbytes' signed 8-bit floats of seven decimal exponents (arXiv 1511.04561), rising: (256,) fp32."""
+    values = [0.0, 1.0]
+    for exponent in range(7):
+        edges = torch.linspace(0.1, 1, 2**exponent + 1, dtype=torch.float32)
+        means = 10.0 ** (exponent - 6) * ((edges[:-1] + edges[1:]) / 2)
+        values += [*means.tolist(), *(-means).tolist()]
+    return torch.tensor(sorted(values))
