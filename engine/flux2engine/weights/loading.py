@@ -1,7 +1,7 @@
 """An identified checkpoint → the parameters of a module, one tensor at a time, strictly.
 
-Memory beyond the module stays at one tensor, or one fused group. Knows the layouts' rules by name only and builds no
-module.
+Memory beyond the module stays at one tensor, or one fused group. Packed weights may stay packed, in layers of theirs.
+Knows the layouts' rules by name only and builds no model.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from flux2engine.weights import layouts
 from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.identify import Identified
 from flux2engine.weights.layouts import Piece, piece
+from flux2engine.weights.packed import UnpackedSource
+from flux2engine.weights.packed_linear import PackedLinear
 from flux2engine.weights.safetensors_file import is_finite
 
 # Statistics scale every latent of every picture: they keep fp32 whatever the weights compute in.
@@ -23,8 +25,8 @@ _STATISTICS = ("bn.running_mean", "bn.running_var")
 
 
 @dataclass(frozen=True)
-class _Slot:
-    """Hold one tensor of the module: every name it goes by (tied weights have several) and where it comes from."""
+class Place:
+    """Name one tensor of a module: every name it goes by (tied weights have several) and where it comes from."""
 
     names: tuple[str, ...]
     tensor: Tensor
@@ -32,7 +34,12 @@ class _Slot:
 
 
 def load_weights(
-    module: nn.Module, checkpoint: WeightSource, found: Identified, device: torch.device, dtype: torch.dtype | None
+    module: nn.Module,
+    checkpoint: WeightSource,
+    found: Identified,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    keep_packed: bool = False,
 ) -> int:
     """Fill a module, built on the meta device, with the checkpoint's weights; return the bytes placed on `device`.
 
@@ -40,25 +47,63 @@ def load_weights(
     statistics are fp32 in any case. Parameters need no gradient afterwards. On the CPU, a tensor that is already in
     the wanted dtype and layout stays a private map of the file: nothing is copied, and its pages can be dropped and
     read again; it counts as placed all the same. A language model's module may have fewer layers than the file, and
-    any of the usual prefixes. Buffers that are not in the state dict stay as they are.
+    any of the usual prefixes. Buffers that are not in the state dict stay as they are. With `keep_packed`, a linear
+    layer whose weight is packed in the file, whole or in parts, is replaced by a PackedLinear; its values are read
+    and checked all the same.
 
     WeightsError if keys or shapes differ, or for values that are not finite (in the file, or in `dtype`), by name; the
     module is then partly filled and has to be thrown away.
     """
-    slots = _slots(module, checkpoint, found)
-    moved = 0
-    for slot in slots:
-        target = _placed(checkpoint, slot, device, _wanted_dtype(slot, checkpoint, dtype))
-        if not is_finite(target):
-            raise _not_finite(checkpoint, slot, target.dtype)
-        placed = nn.Parameter(target, requires_grad=False) if isinstance(slot.tensor, nn.Parameter) else target
-        for name in slot.names:  # the same object, so that tied weights stay tied
-            _assign(module, name, placed)
-        moved += target.nbytes
-    return moved
+    return sum(
+        fill(module, checkpoint, place, device, dtype, keep_packed) for place in places(module, checkpoint, found)
+    )
 
 
-def _slots(module: nn.Module, checkpoint: WeightSource, found: Identified) -> list[_Slot]:
+def fill(
+    module: nn.Module,
+    checkpoint: WeightSource,
+    place: Place,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    keep_packed: bool,
+) -> int:
+    """Fill one place of a module and check its values; return the bytes placed. WeightsError as `load_weights`."""
+    wanted = wanted_dtype(place, checkpoint, dtype)
+    layer = packed_layer(module, checkpoint, place, device) if keep_packed else None
+    if layer is not None:
+        for name, part in zip(place.piece.names, layer.parts, strict=True):
+            if not is_finite(part.dequantised(wanted)):
+                raise WeightsError(f"{checkpoint.name} holds values that are not finite", mismatched=(name,))
+        assign(module, place.names[0].removesuffix(".weight"), layer)
+        return layer.nbytes
+    target = placed(checkpoint, place, device, wanted)
+    if not is_finite(target):
+        raise not_finite(checkpoint, place, target.dtype)
+    filled = nn.Parameter(target, requires_grad=False) if isinstance(place.tensor, nn.Parameter) else target
+    for name in place.names:  # the same object, so that tied weights stay tied
+        assign(module, name, filled)
+    return target.nbytes
+
+
+def packed_layer(
+    module: nn.Module, checkpoint: WeightSource, place: Place, device: torch.device
+) -> PackedLinear | None:
+    """Return the layer that keeps a place's weight packed; None where that is no linear layer's or not packed.
+
+    Swapped halves (of the final layer alone) are unpacked: a format's blocks need not end at the middle.
+    """
+    name, source = place.names[0], place.piece
+    if not isinstance(checkpoint, UnpackedSource) or len(place.names) > 1 or not name.endswith(".weight"):
+        return None
+    if source.change not in ("same", "joined") or not all(part in checkpoint.packed for part in source.names):
+        return None
+    linear = module.get_submodule(name.removesuffix(".weight"))
+    if type(linear) is not nn.Linear or linear.bias is not None:  # no packed layer of FLUX.2 or its encoders has one
+        return None
+    return PackedLinear([checkpoint.packed_weight(part).to(device) for part in source.names], device)
+
+
+def places(module: nn.Module, checkpoint: WeightSource, found: Identified) -> list[Place]:
     """Return what has to be filled, in the module's order; raise WeightsError unless the file fits exactly."""
     names_of: dict[int, list[str]] = {}
     tensors: dict[int, Tensor] = {}
@@ -66,7 +111,7 @@ def _slots(module: nn.Module, checkpoint: WeightSource, found: Identified) -> li
         names_of.setdefault(id(tensor), []).append(name)
         tensors[id(tensor)] = tensor
     present = checkpoint.forms
-    slots, missing, mismatched = [], [], []
+    filled, missing, mismatched = [], [], []
     used: set[str] = set()
     for key, tensor in tensors.items():
         names = tuple(names_of[key])
@@ -77,7 +122,7 @@ def _slots(module: nn.Module, checkpoint: WeightSource, found: Identified) -> li
             continue
         used.update(*(one.names for one in pieces))
         mismatched += _mismatched(source, tuple(tensor.shape), checkpoint)
-        slots.append(_Slot(names, tensor, source))
+        filled.append(Place(names, tensor, source))
     unexpected = [name for name in present if name not in used and not _may_stay(found, name)]
     if missing or unexpected or mismatched:
         raise WeightsError(
@@ -86,7 +131,7 @@ def _slots(module: nn.Module, checkpoint: WeightSource, found: Identified) -> li
             unexpected=unexpected,
             mismatched=mismatched,
         )
-    return slots
+    return filled
 
 
 def _official(found: Identified, name: str) -> str:
@@ -115,36 +160,39 @@ def _form(checkpoint: WeightSource, name: str) -> str:
     return f"{form.shape}{'' if form.dtype.is_floating_point else f' of {form.dtype}'}"
 
 
-def _wanted_dtype(slot: _Slot, checkpoint: WeightSource, dtype: torch.dtype | None) -> torch.dtype:
-    if slot.names[0].endswith(_STATISTICS):
+def wanted_dtype(place: Place, checkpoint: WeightSource, dtype: torch.dtype | None) -> torch.dtype:
+    """Return the dtype that a place computes in."""
+    if place.names[0].endswith(_STATISTICS):
         return torch.float32
-    return dtype or checkpoint.forms[slot.piece.names[0]].dtype
+    return dtype or checkpoint.forms[place.piece.names[0]].dtype
 
 
-def _placed(checkpoint: WeightSource, slot: _Slot, device: torch.device, dtype: torch.dtype) -> Tensor:
+def placed(checkpoint: WeightSource, place: Place, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the official tensor on the device: the file's own where nothing has to change."""
-    shape, change = slot.tensor.shape, slot.piece.change
+    shape, change = place.tensor.shape, place.piece.change
     if change in ("same", "matrix to convolution"):
-        return checkpoint.tensor(slot.piece.names[0]).reshape(shape).to(device, dtype)
+        return checkpoint.tensor(place.piece.names[0]).reshape(shape).to(device, dtype)
     target = torch.empty(shape, dtype=dtype, device=device)
     if change == "halves swapped":
-        second, first = checkpoint.tensor(slot.piece.names[0]).chunk(2)
+        second, first = checkpoint.tensor(place.piece.names[0]).chunk(2)
         target[: len(first)].copy_(first)
         target[len(first) :].copy_(second)
         return target
-    rows = shape[0] // len(slot.piece.names)
-    for index, name in enumerate(slot.piece.names):  # one part in memory at a time
+    rows = shape[0] // len(place.piece.names)
+    for index, name in enumerate(place.piece.names):  # one part in memory at a time
         target[index * rows : (index + 1) * rows].copy_(checkpoint.tensor(name))
     return target
 
 
-def _not_finite(checkpoint: WeightSource, slot: _Slot, dtype: torch.dtype) -> WeightsError:
-    bad = [name for name in slot.piece.names if not is_finite(checkpoint.tensor(name))]
+def not_finite(checkpoint: WeightSource, place: Place, dtype: torch.dtype) -> WeightsError:
+    """Return the error for a place's values, naming the tensors of the file."""
+    bad = [name for name in place.piece.names if not is_finite(checkpoint.tensor(name))]
     if bad:
         return WeightsError(f"{checkpoint.name} holds values that are not finite", mismatched=bad)
-    return WeightsError(f"{checkpoint.name} holds values that are too large for {dtype}", mismatched=slot.piece.names)
+    return WeightsError(f"{checkpoint.name} holds values that are too large for {dtype}", mismatched=place.piece.names)
 
 
-def _assign(module: nn.Module, name: str, tensor: Tensor) -> None:
+def assign(module: nn.Module, name: str, value: Tensor | nn.Module) -> None:
+    """Put a tensor or a layer into its place."""
     path, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(path), leaf, tensor)
+    setattr(module.get_submodule(path), leaf, value)
