@@ -660,7 +660,7 @@ def test_no_class_named_by_a_folder_is_looked_up(trap: str, delivered: Path, tmp
 def test_pickled_weights_are_refused_unread(library: Library, tmp_path: Path) -> None:
     (tmp_path / "pickled").mkdir()
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
-    with pytest.raises(LibraryError, match=r"pickled weights only .*only safetensors are taken"):
+    with pytest.raises(LibraryError, match=r"pickled weights only .*only safetensors and GGUF are taken"):
         import_path(library, tmp_path / "pickled")
     renamed = tmp_path / "model.safetensors"
     for data in (b"", b"PK\x03\x04" + b"\0" * 100, b"\x80\x04cos\nsystem\n(S'true'\ntR."):

@@ -24,6 +24,7 @@ _FOLDERS: Mapping[str, Kind] = MappingProxyType(
 _HUB_NAMES = {"model.safetensors", "diffusion_pytorch_model.safetensors"}
 """Files of these names belong to the config.json beside them; others do if they are alone there."""
 _PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
+_READ = ("*.safetensors", "*.gguf")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _file(path: Path, tokenizer: Path | None) -> Part:
     beside = path.parent / CONFIG
     checkpoint = open_weights(path)
     config: Mapping[str, Any] = {}
-    if beside.is_file() and (path.name in _HUB_NAMES or len(list(path.parent.glob("*.safetensors"))) == 1):
+    if beside.is_file() and (path.name in _HUB_NAMES or _weights_in(path.parent) == [path.name]):
         config = read_json(beside)
     return Part(path, checkpoint, config, tokenizer or _tokenizer_near(path.parent), None)
 
@@ -113,7 +114,7 @@ def _diffusers(path: Path, tokenizer: Path | None) -> Delivery:
     index = read_json(path / MODEL_INDEX) if (path / MODEL_INDEX).exists() else {}
     parts = tuple(_folder(path / name, tokenizer, kind) for name, kind in _FOLDERS.items() if _has_weights(path / name))
     if not parts:
-        single = sorted(file.name for file in path.glob("*.safetensors"))
+        single = _weights_in(path)
         hint = f"; name the file that lies there: {', '.join(single[:3])}" if single else ""
         raise LibraryError(f"{path} is a diffusers folder, and none of {', '.join(_FOLDERS)} holds weights{hint}")
     return Delivery(path, parts, index, tuple(name for name in _FOLDERS if not _has_weights(path / name)))
@@ -149,7 +150,11 @@ def _tokenizer_near(folder: Path) -> Path | None:
 
 
 def _has_weights(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.glob("*.safetensors*"))
+    return folder.is_dir() and (any(folder.glob("*.safetensors*")) or any(folder.glob("*.gguf")))
+
+
+def _weights_in(folder: Path) -> list[str]:
+    return sorted(file.name for pattern in _READ for file in folder.glob(pattern))
 
 
 def _refuse_empty(folder: Path) -> None:
@@ -159,9 +164,9 @@ def _refuse_empty(folder: Path) -> None:
     if pickled:
         raise LibraryError(
             f"{folder} holds pickled weights only ({', '.join(pickled[:3])}), which can run code when they are read:"
-            " only safetensors are taken"
+            " only safetensors and GGUF are taken"
         )
     raise LibraryError(
-        f"there are no weights in {folder}: name a .safetensors file, a folder with one (or with an index and its"
-        f" shards), or a diffusers folder with {MODEL_INDEX}"
+        f"there are no weights in {folder}: name a .safetensors or .gguf file, a folder with one (or with an index and"
+        f" its shards), or a diffusers folder with {MODEL_INDEX}"
     )

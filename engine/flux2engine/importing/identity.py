@@ -26,6 +26,8 @@ from flux2engine.variants import (
 from flux2engine.weights.identify import Identified
 
 _MAX_LINKS = 16
+# What GGUF files add to a model's name: flux-2-klein-4b-Q4_K_M.
+_BLOCK_TYPE = re.compile(r"[-_.](?:UD-)?(?:I?Q\d\w*|B?F16|F32)$", re.IGNORECASE | re.ASCII)
 _STRUCTURAL = frozenset({"transformer", "vae", "text_encoder", "tokenizer", "snapshots", "blobs"})
 """Folders whose names say nothing about whose weights they hold."""
 _PIPELINES = MappingProxyType({"Flux2Pipeline": "dev", "Flux2KleinPipeline": "klein", "Flux2KleinKVPipeline": "kv"})
@@ -90,7 +92,8 @@ def usual_name(found: Identified, path: Path) -> str:
 
 def plain_name(path: Path) -> str:
     """Make a component's name of a file's or folder's."""
-    slug = re.sub(r"[^a-z0-9]+", "-", path.name.removesuffix(".safetensors").lower()).strip("-")
+    stem = path.name.removesuffix(".safetensors").removesuffix(".gguf")
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
     return slug[:64].strip("-") or "component"
 
 
@@ -187,8 +190,9 @@ _BY_NAME: Mapping[str, ModelVariant] = MappingProxyType(
 def _names(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the names a path goes by, nearest first: its own, its folders', its repository's; then where links lead."""
     for place in _hops(path):
-        if place.suffix == ".safetensors":
-            yield _normal(place.stem), f"the file's name {place.name}"
+        if place.suffix in (".safetensors", ".gguf"):
+            stem = _BLOCK_TYPE.sub("", place.stem) if place.suffix == ".gguf" else place.stem
+            yield _normal(stem), f"the file's name {place.name}"
             folder = place.parent
         else:
             folder = place
