@@ -194,7 +194,7 @@ def _checked_header(raw: bytes, data_start: int, data_size: int) -> Header:
         found.append(_entry(name, value))
     if not found:
         raise MalformedError("it holds no tensors")
-    entries = sorted(found, key=lambda entry: entry.start)
+    entries = sorted(found, key=lambda entry: (entry.start, entry.end))
     position = 0
     for entry in entries:
         if entry.start != position:
@@ -226,11 +226,16 @@ def _entry(name: str, value: Any) -> TensorEntry:
     if dtype is None:
         raise MalformedError(f"{name} has the unknown dtype {ascii(value['dtype'])[:40]}")
     shape, offsets = _naturals(name, value["shape"]), _naturals(name, value["data_offsets"])
-    if len(shape) > MAX_RANK or 0 in shape:
+    if len(shape) > MAX_RANK or (0 in shape and not _is_empty_mark(name, shape)):
         raise MalformedError(f"{name} has an empty or too deep shape")
     if len(offsets) != 2 or math.prod(shape) * dtype.itemsize != offsets[1] - offsets[0]:
         raise MalformedError(f"{name}: shape and offsets disagree")
     return TensorEntry(name, dtype, shape, offsets[0], offsets[1])
+
+
+def _is_empty_mark(name: str, shape: tuple[int, ...]) -> bool:
+    # ComfyUI marks its older fp8 files with a tensor that is nothing but its dtype.
+    return name.rpartition(".")[2] == "scaled_fp8" and shape == (0,)
 
 
 def _naturals(name: str, values: Any) -> tuple[int, ...]:
