@@ -1,0 +1,1 @@
+"""LoRAs: reading every way of naming and every algebra, and applying them."""
