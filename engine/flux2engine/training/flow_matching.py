@@ -36,7 +36,7 @@ from flux2engine.variants import TransformerConfig
 
 # Palette and composition are decided almost at pure noise, where a logit-normal is thin.
 EARLY_SHARE, EARLY_FROM = 0.22, 0.9
-OBJECT_WEIGHT = 2.0  # added to 1 where a token is all object
+OBJECT_WEIGHT = 4.0  # added to 1 where a token is all object
 
 
 class Nano(nn.Module):

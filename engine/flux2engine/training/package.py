@@ -1,7 +1,7 @@
 r"""Checkpoints → a model folder that `Flux2Pipeline.from_folder` reads.
 
     python -m flux2engine.training.package --tokenizer FILE --flow FILE.pt --decoder FILE.pt --encoder FILE.pt \
-        --out DIR --version 0.2.0 --size S --steps 4
+        --out DIR --version 0.3.0 --size S --steps 4
 
 Takes the averaged weights, stores them in bf16, and with them the running statistics of the latents.
 """
@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("tokenizer", "flow", "decoder", "encoder", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--version", default="0.3.0")
     parser.add_argument("--size", choices=SIZES, default="S")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--guidance", type=float, default=1.0)

@@ -21,6 +21,7 @@ from flux2engine.training.data import draw_scene
 from flux2engine.training.evaluation.loading import SHIPPED, load
 from flux2engine.training.painting import paint
 
+POWER = 0.75  # of what shows: less than 1, so that the faint channels are learned too, if later
 ERROR = 0.3  # deviations: about what a trained flow is off
 # Mean squares of the pixels' change in products, relative to their mean over the channels.
 VISIBILITY = (
@@ -30,11 +31,8 @@ VISIBILITY = (
 
 
 def channel_weights(like: Tensor) -> Tensor:
-    """Return what each of the 128 channels of a token weighs in a loss, (128,), summing to 1.
-
-    The root of what shows: the faint channels are to be learned too, if later.
-    """
-    seen = torch.tensor(VISIBILITY, device=like.device).sqrt().repeat_interleave(latents.PATCH**2)
+    """Return what each of the 128 channels of a token weighs in a loss, (128,), summing to 1."""
+    seen = torch.tensor(VISIBILITY, device=like.device).pow(POWER).repeat_interleave(latents.PATCH**2)
     return seen / seen.sum()
 
 

@@ -1,6 +1,6 @@
 """Cut-outs, packages and the captions' phrases → `vocabulary.json`: what a model trained on them has words for.
 
-    python -m flux2engine.training.vocabulary --cut-outs PATH --names PATH --model "nano 0.2.0" --out vocabulary.json
+    python -m flux2engine.training.vocabulary --cut-outs PATH --names PATH --model "nano 0.3.0" --out vocabulary.json
 
 The file ships beside the weights; whoever plans a picture reads it to tell which nouns the model has never seen.
 """
