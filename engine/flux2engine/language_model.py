@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from flux2engine.chat_templates import CONTROL_TOKENS, PAD_TOKENS, TEMPLATES
 from flux2engine.errors import ManifestError, WeightsError
+from flux2engine.streaming import Streaming, load_streamed
 from flux2engine.text_encoder import TextEmbeddings
 from flux2engine.variants import TextEncoderConfig
 from flux2engine.weights.checkpoint import WeightSource
@@ -89,8 +90,10 @@ def load_text_encoder(
     dtype: torch.dtype | None,
     taps: tuple[int, ...],
     tokens: int = 512,
+    streaming: Streaming | None = None,
+    keep_packed: bool = False,
 ) -> LanguageModelEncoder:
-    """Load the layers up to the last tap; dtype None computes as the file stores.
+    """Load the layers up to the last tap; dtype None computes as the file stores. Streamed, layers come one by one.
 
     Raise WeightsError for weights and ManifestError for a tokenizer that cannot serve, each with a remedy.
     """
@@ -104,7 +107,11 @@ def load_text_encoder(
         )
     tokenizer = load_tokenizer(tokenizer_file, config)
     model = build_language_model(config, layers=max(taps))
-    bytes_moved = load_weights(model, checkpoint, found, device, dtype)
+    if streaming is None:
+        bytes_moved = load_weights(model, checkpoint, found, device, dtype, keep_packed)
+    else:
+        lists = ("layers",)
+        _, bytes_moved = load_streamed(model, lists, checkpoint, found, device, dtype, streaming, keep_packed)
     restore_rotations(model, device)
     return LanguageModelEncoder(config, tokenizer, model, bytes_moved)
 

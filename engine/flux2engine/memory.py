@@ -1,4 +1,4 @@
-"""Where, in which dtype and on how many threads a model computes, and whether its parts fit there together.
+"""Where, in which dtype and on how many threads a model computes, and how much memory is free there.
 
 Knows sizes in bytes; no model.
 """
@@ -16,11 +16,8 @@ import torch
 
 from flux2engine.errors import DeviceError
 
-Residency = Literal["resident", "staged"]
+Residency = Literal["resident", "staged", "streamed"]
 
-# What weights may take of a device's free memory; the rest is for activations. A 2048 × 2048 decode needs 4 GiB in fp32
-# beside 16 GB of klein 4B, ten references on dev 11 GB beside 64 GB.
-WEIGHTS_SHARE = 0.75
 _MEMORY_FACTS = Path("/proc/meminfo")
 
 
@@ -44,11 +41,6 @@ def require_device(device: torch.device) -> None:
         raise DeviceError(f"this torch ({torch.__version__}) finds no CUDA device that it can use")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(f"this torch ({torch.__version__}) cannot use mps here")
-
-
-def choose_residency(total_bytes: int, free: int | None) -> Residency:
-    """Keep every part on the device where they fit together with room to work; else one after the other."""
-    return "resident" if free is None or total_bytes <= WEIGHTS_SHARE * free else "staged"
 
 
 def free_bytes(device: torch.device) -> int | None:

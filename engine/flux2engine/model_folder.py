@@ -20,8 +20,9 @@ from flux2engine.autoencoder import AutoencoderKLFlux2, TinyAutoencoder
 from flux2engine.errors import ManifestError
 from flux2engine.manifest import MANIFEST, ModelManifest, folder_digest, read_manifest, resolve_variant
 from flux2engine.memory import Placement
+from flux2engine.streaming import Streaming, stream_module
 from flux2engine.text_encoder import Qwen3FormEncoder
-from flux2engine.transformer import Flux2Transformer
+from flux2engine.transformer import BLOCK_LISTS, Flux2Transformer
 from flux2engine.variants import AutoencoderConfig, ModelVariant, TinyAutoencoderConfig
 from flux2engine.weights.official import load_module, load_transformer
 from flux2engine.weights.safetensors_file import read_header, write_tensors
@@ -86,17 +87,26 @@ class FolderParts:
             "autoencoder": self._values(files.autoencoder) * fp32,
         }
 
-    def load_text_encoder(self, placement: Placement) -> tuple[Qwen3FormEncoder, int]:
-        """Load the text encoder and its tokenizer; it computes in fp32."""
+    def load_text_encoder(
+        self, placement: Placement, streaming: Streaming | None = None
+    ) -> tuple[Qwen3FormEncoder, int]:
+        """Load the text encoder and its tokenizer; it computes in fp32. It is small, and never streamed."""
+        del streaming
         tokenizer = _tokenizer(self._folder / self._manifest.files.tokenizer)
         encoder = _text_encoder(self._manifest, self.variant, tokenizer)
         load_module(encoder, self._folder / self._manifest.files.text_encoder)
         return _counted(_ready(encoder.to(placement.device)))
 
-    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
-        """Load the transformer in the dtype that computes."""
+    def load_transformer(
+        self, placement: Placement, streaming: Streaming | None = None
+    ) -> tuple[Flux2Transformer, int]:
+        """Load the transformer in the dtype that computes; streamed, its blocks wait in host memory."""
         transformer = Flux2Transformer(self.variant.transformer)
         load_transformer(transformer, self._folder / self._manifest.files.transformer)
+        if streaming is not None:
+            _ready(transformer.to(placement.dtype))
+            stream_module(transformer, BLOCK_LISTS, placement.device, streaming)
+            return transformer, sum(tensor.nbytes for tensor in transformer.state_dict().values())
         return _counted(_ready(transformer.to(placement.device, placement.dtype)))
 
     def load_autoencoder(self, placement: Placement) -> tuple[AutoencoderKLFlux2 | TinyAutoencoder, int]:

@@ -187,7 +187,7 @@ class _Run:
         for task in unsampled:
             yield from self._loading("transformer")
             transformer = self.stages.transformer()
-            yield from self._sample(task, transformer.img_in.weight.device, waiting)
+            yield from self._sample(task, transformer.device, waiting)
             if self.stages.residency == "resident" and task.index in waiting:
                 yield from self._decode(task, waiting)
         self.key_values = None
@@ -306,7 +306,7 @@ class _Run:
             for state in sample(self.stages.transformer(), noise, self._conditions(task, device), times):
                 if state.step == state.of:
                     waiting[task.index] = sampled = state.latents.cpu()
-                    if self.stages.residency == "staged":  # before the step is told: from here on it is not lost
+                    if self.stages.residency != "resident":  # before the step is told: from here on it is not lost
                         self.caches.tensors.put(task.sampled, {"latents": sampled})
                 yield JobStep(task.index, state.step, state.of)
         except (EngineError, torch.OutOfMemoryError) as error:
@@ -315,7 +315,7 @@ class _Run:
 
     def _sampled_before(self, task: _Task) -> Tensor | None:
         """Find what an earlier, killed run had sampled; resident, nothing is kept for that."""
-        found = self.caches.tensors.get(task.sampled) if self.stages.residency == "staged" else None
+        found = self.caches.tensors.get(task.sampled) if self.stages.residency != "resident" else None
         return None if found is None else found["latents"]
 
     def _decode(self, task: _Task, waiting: dict[int, Tensor]) -> Iterator[Progress]:

@@ -166,7 +166,7 @@ class Flux2Pipeline:
 
     @property
     def _device(self) -> torch.device:
-        return self.transformer.img_in.weight.device
+        return self.transformer.device
 
     def _unconditional(self, texts: Sequence[str]) -> Tensor:
         """Encode each different text once; return the states of every item."""
@@ -191,7 +191,7 @@ class Flux2Pipeline:
 
     def _key_values(self, prepared: Sequence[Image.Image]) -> ReferenceKeyValues:
         """Return what one set of references leaves behind; it is encoded only if that is not kept."""
-        dtype = self.transformer.img_in.weight.dtype
+        dtype = self.transformer.dtype
         key = reference_set_key([picture_bytes(picture) for picture in prepared], self.weights_digest, dtype)
         kept = self.key_values.get(key)
         if kept is None:

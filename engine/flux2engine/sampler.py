@@ -140,7 +140,7 @@ def reference_key_values(
     """
     kept = None if store is None else store.get(key)
     if kept is None:
-        tokens = references.tokens.to(transformer.img_in.weight.dtype)
+        tokens = references.tokens.to(transformer.dtype)
         kept = transformer.reference_key_values(tokens, references.ids)
         if store is not None:
             store.put(key, kept)
@@ -195,7 +195,7 @@ def _velocity(
 def _predict(
     transformer: Flux2Transformer, tokens: Tensor, ids: Tensor, conditions: Conditions, text: Tensor, time: float
 ) -> Tensor:
-    dtype = transformer.img_in.weight.dtype
+    dtype = transformer.dtype
     batch, device = tokens.shape[0], tokens.device
     references = conditions.references
     guidance = conditions.embedded_guidance

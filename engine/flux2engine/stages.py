@@ -8,6 +8,7 @@ counts every byte that it writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -19,15 +20,18 @@ from flux2engine.autoencoder import Autoencoder, AutoencoderKLFlux2, LatentStati
 from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.language_model import load_text_encoder
 from flux2engine.library import Component, InstalledModel
-from flux2engine.memory import Placement, Residency, choose_residency, free_bytes, release_cached
+from flux2engine.memory import Placement, Residency, free_bytes, release_cached
+from flux2engine.memory_plan import Budget, MemoryPlan, Work, held_bytes, plans, sizes_of_parts
 from flux2engine.model_folder import PARTS, PartName
+from flux2engine.streaming import BlockStream, Streaming, load_streamed, stream_of
 from flux2engine.text_encoder import TextEncoder
-from flux2engine.transformer import Flux2Transformer
-from flux2engine.variants import AutoencoderConfig, ModelVariant, TextEncoderConfig, TransformerConfig
+from flux2engine.transformer import BLOCK_LISTS, Flux2Transformer
+from flux2engine.variants import AutoencoderConfig, ModelVariant, TransformerConfig
 from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.identify import Identified, identify
 from flux2engine.weights.loading import load_weights
+from flux2engine.working_memory import text_encoder_parameters
 
 Part = PartName
 
@@ -47,12 +51,14 @@ class PartSource(Protocol):
         """Return about how many bytes each part takes where it computes; no weights are read."""
         ...
 
-    def load_text_encoder(self, placement: Placement) -> tuple[TextEncoder, int]:
-        """Load it; return it with the bytes written to the device."""
+    def load_text_encoder(self, placement: Placement, streaming: Streaming | None = None) -> tuple[TextEncoder, int]:
+        """Load it, or what of it is not streamed; return it with the bytes written to the device."""
         ...
 
-    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
-        """Load it; return it with the bytes written to the device."""
+    def load_transformer(
+        self, placement: Placement, streaming: Streaming | None = None
+    ) -> tuple[Flux2Transformer, int]:
+        """Load it, or what of it is not streamed; return it with the bytes written to the device."""
         ...
 
     def load_autoencoder(self, placement: Placement) -> tuple[Autoencoder, int]:
@@ -64,8 +70,10 @@ class Stages:
     """Hold the parts of one model that are on the device now.
 
     Resident, a part stays once it is loaded. Staged, the text encoder and the transformer never meet there, and
-    `finished` lets a part go. The autoencoder stays in both: it encodes references before and decodes pictures after
-    the transformer, is a fiftieth of its size, and would otherwise be read twice.
+    `finished` lets a part go; streamed, the transformer's blocks come there one by one besides, and so do the layers
+    of a text encoder that does not fit. The fastest that fits is chosen by `memory_plan`, unless one is named. The
+    autoencoder stays in all: it encodes references before and decodes pictures after the transformer, is a fiftieth
+    of its size, and would otherwise be read twice.
     """
 
     def __init__(
@@ -74,12 +82,16 @@ class Stages:
         placement: Placement,
         residency: Residency | None = None,
         free: Callable[[torch.device], int | None] = free_bytes,
+        work: Work | None = None,
     ) -> None:
+        """Take what `work` needs beside weights into account; where it is not known, leave it a quarter."""
         self.source = source
         self.placement = placement
         self._free = free
         self.sizes = source.sizes(placement)  # bytes, about
-        self.residency = residency or choose_residency(sum(self.sizes.values()), free(placement.device))
+        self.plan = self._planned(residency, work)
+        self.residency: Residency = self.plan.residency
+        self._streams: dict[Part, BlockStream] = {}
         self._held: dict[Part, Any] = {}
         self._moved: dict[Part, int] = dict.fromkeys(PARTS, 0)
         self._loads: dict[Part, int] = dict.fromkeys(PARTS, 0)
@@ -91,8 +103,9 @@ class Stages:
 
     @property
     def moved(self) -> Mapping[Part, int]:
-        """Bytes written to the device so far, by part."""
-        return MappingProxyType(self._moved)
+        """Bytes written to the device so far, by part; with all blocks that were streamed."""
+        streamed = {part: stream.bytes_moved for part, stream in self._streams.items()}
+        return MappingProxyType({part: moved + streamed.get(part, 0) for part, moved in self._moved.items()})
 
     @property
     def loads(self) -> Mapping[Part, int]:
@@ -105,19 +118,21 @@ class Stages:
 
     def text_encoder(self) -> TextEncoder:
         """Return the text encoder, loaded where it is not held."""
-        return self._part("text_encoder", self.source.load_text_encoder)
+        streaming = Streaming(pinned=self.plan.pinned) if self.plan.text_streamed else None
+        return self._part("text_encoder", partial(self.source.load_text_encoder, **_given(streaming)))
 
     def transformer(self) -> Flux2Transformer:
         """Return the transformer, loaded where it is not held."""
-        return self._part("transformer", self.source.load_transformer)
+        streaming = Streaming(self.plan.kept, self.plan.pinned) if self.residency == "streamed" else None
+        return self._part("transformer", partial(self.source.load_transformer, **_given(streaming)))
 
     def autoencoder(self) -> Autoencoder:
         """Return the autoencoder, loaded where it is not held."""
         return self._part("autoencoder", self.source.load_autoencoder)
 
     def finished(self, part: Part) -> None:
-        """Say that a phase needs the part no longer: staged, it is let go."""
-        if self.residency == "staged" and part != "autoencoder":
+        """Say that a phase needs the part no longer: unless all are resident, it is let go."""
+        if self.residency != "resident" and part != "autoencoder":
             self._release(part)
 
     def release(self) -> None:
@@ -132,6 +147,8 @@ class Stages:
                     self.finished(other)
             self._require_room(part)
             self._held[part], moved = load(self.placement)
+            if (stream := stream_of(self._held[part])) is not None:
+                self._streams[part] = stream
             self._moved[part] += moved
             self._loads[part] += 1
         held: Loaded = self._held[part]
@@ -139,16 +156,45 @@ class Stages:
 
     def _release(self, part: Part) -> None:
         if self._held.pop(part, None) is not None:
+            if (stream := self._streams.pop(part, None)) is not None:
+                self._moved[part] += stream.bytes_moved
             # No part refers to itself (a test looks), so that its memory is free now, without a collection's second.
             release_cached(self.placement.device)
 
     def _require_room(self, part: Part) -> None:
-        free, size = self._free(self.placement.device), self.sizes[part]
+        free, size = self._free(self.placement.device), self._on_device(part)
         if free is not None and size > free:
             raise DeviceError(
                 f"the {part.replace('_', ' ')} of {self.variant.name} takes {size / 1e9:.1f} GB in"
                 f" {_name(self.placement.dtype)}, and {self.placement.device} has {free / 1e9:.1f} GB free"
             )
+
+    def _on_device(self, part: Part) -> int:
+        """Return the bytes that a part's weights take there at once."""
+        streamed = part == "text_encoder" if self.plan.text_streamed else False
+        streamed = streamed or (part == "transformer" and self.residency == "streamed")
+        if not streamed:
+            return self.sizes[part]
+        phase = next(one for one in self.plan.phases if one.name == ("text" if part == "text_encoder" else "steps"))
+        return sum(size for name, size in phase.weights if name != "autoencoder")
+
+    def _planned(self, residency: Residency | None, work: Work | None) -> MemoryPlan:
+        """Choose the fastest profile that fits, or of the one that is named; where none does, the smallest."""
+        device = self.placement.device
+        shared = device.type != "cuda"  # mps has the host's memory, and no streams here
+        host = None if shared else self._free(torch.device("cpu"))
+        budget = Budget(self._free(device), host, shared)
+        element_size = self.placement.dtype.itemsize
+        sizes = sizes_of_parts(
+            self.source.variant,
+            text_encoder=self.sizes["text_encoder"],
+            transformer=self.sizes["transformer"],
+            autoencoder=self.sizes["autoencoder"],
+            element_size=element_size,
+        )
+        stated = plans(sizes, self.source.variant, work, budget, None, element_size)
+        wanted = [plan for plan in stated if residency in (None, plan.residency)]
+        return next((plan for plan in wanted if plan.fits), min(wanted, key=lambda plan: (plan.peak, plan.host)))
 
 
 class InstalledParts:
@@ -171,15 +217,17 @@ class InstalledParts:
         }
 
     def sizes(self, placement: Placement) -> Mapping[Part, int]:
-        """Count parameters in the dtype that computes; the autoencoder as if in fp32, which is most."""
+        """Count parameters in the dtype that computes, packed ones as they are; the autoencoder's in fp32."""
         return {
-            "text_encoder": text_encoder_parameters(self.variant.text_encoder) * placement.dtype.itemsize,
-            "transformer": self._transformer.parameters * placement.dtype.itemsize,
+            "text_encoder": _size(
+                self._text_encoder, text_encoder_parameters(self.variant.text_encoder), placement.dtype
+            ),
+            "transformer": _size(self._transformer, self._transformer.parameters, placement.dtype),
             "autoencoder": self._autoencoder.parameters * torch.float32.itemsize,
         }
 
-    def load_text_encoder(self, placement: Placement) -> tuple[TextEncoder, int]:
-        """Load the layers up to the last tap."""
+    def load_text_encoder(self, placement: Placement, streaming: Streaming | None = None) -> tuple[TextEncoder, int]:
+        """Load the layers up to the last tap; packed weights stay packed."""
         checkpoint, found = _opened(self._text_encoder)
         if self._text_encoder.tokenizer is None:
             raise ManifestError(f"the text encoder {self._text_encoder.name} was imported without a tokenizer")
@@ -192,16 +240,24 @@ class InstalledParts:
             placement.dtype,
             config.taps,
             config.tokens,
+            streaming,
+            keep_packed=True,
         )
         return encoder, encoder.bytes_moved
 
-    def load_transformer(self, placement: Placement) -> tuple[Flux2Transformer, int]:
-        """Load the transformer in the dtype that computes."""
+    def load_transformer(
+        self, placement: Placement, streaming: Streaming | None = None
+    ) -> tuple[Flux2Transformer, int]:
+        """Load the transformer in the dtype that computes; packed weights stay packed."""
         checkpoint, found = _opened(self._transformer)
         assert isinstance(found.shape, TransformerConfig)
         with torch.device("meta"):
             module = Flux2Transformer(found.shape)
-        moved = load_weights(module, checkpoint, found, placement.device, placement.dtype)
+        device, dtype = placement.device, placement.dtype
+        if streaming is None:
+            moved = load_weights(module, checkpoint, found, device, dtype, keep_packed=True)
+        else:
+            _, moved = load_streamed(module, BLOCK_LISTS, checkpoint, found, device, dtype, streaming, keep_packed=True)
         return module.eval().requires_grad_(False), moved
 
     def load_autoencoder(self, placement: Placement) -> tuple[Autoencoder, int]:
@@ -246,11 +302,15 @@ def autoencoder_dtype(checkpoint: WeightSource, placement: Placement) -> torch.d
     return torch.float32 if wide or placement.device.type == "cpu" else placement.dtype
 
 
-def text_encoder_parameters(config: TextEncoderConfig) -> int:
-    """Count the parameters that are loaded: the embeddings and the layers up to the last tap."""
-    projections = 2 * config.head_dim * (config.heads + config.key_value_heads)
-    layer = config.hidden_size * (projections + 3 * config.feed_forward_size)  # norms are a ten-thousandth
-    return config.vocabulary * config.hidden_size + max(config.taps) * layer
+def _given(streaming: Streaming | None) -> dict[str, Any]:
+    # Sources that never stream need not know the word.
+    return {} if streaming is None else {"streaming": streaming}
+
+
+def _size(component: Component, parameters: int, dtype: torch.dtype) -> int:
+    """Return the bytes of so many of a component's parameters: as its files pack them, or as they compute."""
+    weights = sum(file.size for file in component.files)
+    return held_bytes(component.dtype, weights, component.parameters, parameters, dtype.itemsize)
 
 
 def _opened(component: Component) -> tuple[WeightSource, Identified]:

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from flux2engine.key_values import KeyValue, ReferenceKeyValues
 from flux2engine.variants import TransformerConfig
+from flux2engine.working_memory import SLICE_BYTES
 
 NORM_EPSILON = 1e-6
 TIME_EMBEDDING_SIZE = 256
@@ -24,9 +25,9 @@ TIME_SCALE = 1000.0
 TIME_PERIOD = 10000.0
 # References whose keys and values are kept are modulated as if they were always at the end of the way.
 KEPT_REFERENCE_TIME = 0.0
-# The widest state of a block (9 · hidden in a single block) is never larger than this for all tokens together: 1213
-# tokens of klein 4B in fp32, of dev in bf16. Slices of a thousand tokens multiply as fast as the whole.
-SLICE_BYTES = 128 * 1024 * 1024
+
+# What can be streamed, in the order in which a pass runs it.
+BLOCK_LISTS = ("double_blocks", "single_blocks")
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines, each (B, 1, S, head_dim / 2), fp32
 Triple = tuple[Tensor, Tensor, Tensor]  # shift, scale, gate, each (B, 1, hidden)
@@ -51,6 +52,20 @@ class Flux2Transformer(nn.Module):
         self.double_blocks = nn.ModuleList(DoubleStreamBlock(config) for _ in range(config.double_blocks))
         self.single_blocks = nn.ModuleList(SingleStreamBlock(config) for _ in range(config.single_blocks))
         self.final_layer = FinalLayer(hidden, config.in_channels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes. Read from what is neither packed nor streamed."""
+        return self._stays.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which dtype it computes."""
+        return self._stays.dtype
+
+    @property
+    def _stays(self) -> Tensor:
+        return cast(SingleStreamBlock, self.single_blocks[0]).norm.query_norm.scale
 
     def forward(
         self,

@@ -9,7 +9,7 @@ import torch
 
 from flux2engine import memory
 from flux2engine.errors import DeviceError
-from flux2engine.memory import choose_placement, choose_residency, fixed_threads, free_bytes, require_device
+from flux2engine.memory import choose_placement, fixed_threads, free_bytes, require_device
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,6 @@ def test_dtypes(device: str, dtype: torch.dtype) -> None:
     """CUDA computes in bf16, everything else in fp32."""
     placement = choose_placement(device)
     assert (placement.device, placement.dtype) == (torch.device(device), dtype)
-
-
-@pytest.mark.parametrize(
-    ("total", "free", "residency"),
-    [(75, 100, "resident"), (76, 100, "staged"), (0, 0, "resident"), (1, 0, "staged"), (10**15, None, "resident")],
-)
-def test_a_quarter_of_the_memory_is_left_to_work_in(total: int, free: int | None, residency: str) -> None:
-    """Where the system does not say how much there is, everything stays."""
-    assert choose_residency(total, free) == residency
 
 
 def test_free_memory_is_what_the_system_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.library import InstalledModel
 from flux2engine.memory import Placement, choose_placement
 from flux2engine.model_folder import PARTS, FolderParts
-from flux2engine.stages import InstalledParts, NarrowAutoencoder, Stages, autoencoder_dtype, text_encoder_parameters
+from flux2engine.stages import InstalledParts, NarrowAutoencoder, Stages, autoencoder_dtype
 from flux2engine.variants import VARIANTS
 from flux2engine.weights.checkpoint import open_checkpoint
+from flux2engine.working_memory import text_encoder_parameters
 from tests.engine.checkpoints import small_autoencoder, write_official_autoencoder
 from tests.engine.installed_models import install
 
@@ -123,11 +124,11 @@ def test_a_part_without_room_is_refused_before_it_is_read(
     size = Stages(source, CPU).sizes["transformer"]
     reads: list[str] = []
     monkeypatch.setattr(source, "load_transformer", lambda placement: (reads.append("transformer"), 0))
-    stages = Stages(source, CPU, free=lambda _: size - 1)
+    stages = Stages(source, CPU, "staged", free=lambda _: size - 1)
     with pytest.raises(DeviceError, match=r"transformer of .* takes .* GB in float32, and cpu has .* GB free"):
         stages.transformer()
     assert reads == []
-    Stages(source, CPU, free=lambda _: size).transformer()
+    Stages(source, CPU, "staged", free=lambda _: size).transformer()
     assert reads == ["transformer"]
 
 

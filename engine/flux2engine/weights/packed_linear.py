@@ -35,13 +35,18 @@ class Float8Weight(Protocol):
         ...
 
     @property
-    def scale(self) -> Tensor:
-        """Return what codes are multiplied by, one value in fp32."""
+    def scale(self) -> Tensor | None:
+        """Return what codes are multiplied by, one value in fp32; None for a plain cast."""
         ...
 
     @property
     def input_scale(self) -> Tensor | None:
         """Return what inputs are divided by before they are rounded to fp8, one value; None where nobody measured."""
+        ...
+
+    @property
+    def full_precision(self) -> bool:
+        """Say whether its maker found products of fp8 inputs too coarse."""
         ...
 
 
@@ -66,7 +71,8 @@ def compute_for(weight: PackedWeight, device: torch.device) -> Compute:
         return "dequantised"
     if torch.cuda.get_device_capability(device) < _FP8_CAPABILITY:
         return "dequantised"
-    measured = weight.input_scale is not None and weight.input_scale.numel() == 1 and weight.scale.numel() == 1
+    scales = weight.scale, weight.input_scale
+    measured = not weight.full_precision and all(scale is not None and scale.numel() == 1 for scale in scales)
     fits = weight.codes.dtype == torch.float8_e4m3fn and all(side % 16 == 0 for side in weight.shape)
     return "native fp8" if measured and fits else "dequantised"
 
@@ -149,7 +155,7 @@ class PackedLinear(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PackedLinear:
         # What `to`, `cuda` and `cpu` go through: where an empty tensor ends up, the parts go too. Dtypes stay.
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device = fn(torch.empty(0, device=self.device)).device
         if device != self.device:
             self.parts = tuple(part.to(device) for part in self.parts)
@@ -172,6 +178,7 @@ def multiply_fp8(inputs: Tensor, weight: Float8Weight) -> Tensor:
     The published rule of scaled fp8 layers: inputs are divided by their measured scale, clamped to ±448 and rounded.
     """
     assert weight.input_scale is not None  # `compute_for` has asked
+    assert weight.scale is not None
     scale = weight.input_scale.reshape(()).float()
     rows = (inputs.reshape(-1, inputs.shape[-1]).float() / scale).clamp(-_LARGEST_FP8, _LARGEST_FP8)
     wide = inputs.dtype if inputs.dtype != torch.float32 else torch.bfloat16  # the kernel's widest on every device

@@ -31,7 +31,7 @@ def device() -> str:
     return named
 
 
-def residency() -> Literal["resident", "staged"] | None:
+def residency() -> Literal["resident", "staged", "streamed"] | None:
     """Return `FLUX2FLOW_RESIDENCY` where it is set: it decides no pixel. None leaves the choice to the free memory."""
     match os.environ.get(RESIDENCY_VARIABLE):
         case None | "":
@@ -40,8 +40,10 @@ def residency() -> Literal["resident", "staged"] | None:
             return "resident"
         case "staged":
             return "staged"
+        case "streamed":
+            return "streamed"
         case named:
-            raise GenerationError(f"{RESIDENCY_VARIABLE} is {named!r}; it is resident or staged")
+            raise GenerationError(f"{RESIDENCY_VARIABLE} is {named!r}; it is resident, staged or streamed")
 
 
 def dtype() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,7 @@ class Float8(PackedRows):
 
     scale: Tensor = field(default_factory=lambda: torch.tensor(1.0))
     input_scale: Tensor | None = None
+    full_precision: bool = False
 
     @property
     def format(self) -> str:
@@ -125,9 +126,10 @@ def test_moving_a_module_moves_its_packed_parts() -> None:
         (float8(32, 64, input_scale=None), (9, 0), "dequantised"),
         (float8(24, 64), (9, 0), "dequantised"),
         (packed_rows(draw(32, 64)), (9, 0), "dequantised"),
-        (Float8(torch.zeros(32, 64).to(torch.float8_e5m2), torch.ones(32)), (9, 0), "dequantised"),
+        (replace(float8(32, 64), codes=torch.zeros(32, 64).to(torch.float8_e5m2)), (9, 0), "dequantised"),
+        (replace(float8(32, 64), full_precision=True), (9, 0), "dequantised"),
     ],
-    ids=["Ada", "Hopper", "Ampere", "inputs not measured", "sides of 24", "no fp8", "e5m2"],
+    ids=["Ada", "Hopper", "Ampere", "inputs not measured", "sides of 24", "no fp8", "e5m2", "too coarse"],
 )
 def test_native_fp8_is_chosen_where_weight_and_device_allow_it(
     monkeypatch: pytest.MonkeyPatch, weight: PackedRows, capability: tuple[int, int], expected: str

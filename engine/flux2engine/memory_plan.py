@@ -1,0 +1,465 @@
+"""A model's sizes, the work and what memory there is → what is resident when, at which peak, and what moves for it.
+
+Every profile is stated; the fastest that fits is taken, or the work is refused with the size that would fit. Without
+torch: nothing is loaded, and no device is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isqrt, prod
+from types import MappingProxyType
+from typing import Literal
+
+from flux2engine import working_memory
+from flux2engine.errors import DeviceError
+from flux2engine.variants import PIXELS_PER_TOKEN, AutoencoderConfig, ModelVariant, TinyAutoencoderConfig
+from flux2engine.weights.layouts import autoencoder_shapes
+
+Profile = Literal["resident", "staged", "streamed", "mapped"]
+
+# What weights may take of a device's free memory where the work is not known yet; the rest is for activations. A
+# 2048 × 2048 decode needs 4 GiB in fp32 beside 16 GB of klein 4B, ten references on dev 11 GB beside 64 GB.
+WEIGHTS_SHARE = 0.75
+CAMPAIGNS = (1, 10, 100)  # plates
+_FP32 = 4
+_DENSE = frozenset({"float64", "float32", "float16", "bfloat16"})
+_LEAST_SIDE = 64
+# Of a tensor's packed form, only a piece is held in fp32 at a time (weights/packed_linear.py).
+_UNPACKED_AT_ONCE = 64 * 1024 * 1024
+
+# Bytes a weight takes in the blocks' linear layers; everything outside them stays as it computes.
+FORMATS: Mapping[str, float] = MappingProxyType(
+    {
+        "fp8": 1.0,
+        "int8": 1.0,
+        "nf4": 4.127 / 8,  # codes, 8-bit scales a block of 64, fp32 ones a block of 256 of those
+        "nvfp4": 4.5 / 8,  # codes, an fp8 scale a block of 16
+        "q4_0": 4.5 / 8,
+        "q4_k": 4.5 / 8,
+        "q5_k": 5.5 / 8,
+        "q6_k": 6.5625 / 8,
+        "q8_0": 8.5 / 8,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Say how fast a device is; estimates for a plan, not promises."""
+
+    operations: float  # a second, as models of this kind reach them
+    from_pinned: float  # bytes a second, beside what is computed
+    from_file: float  # bytes a second
+
+
+# What others measured of these classes of cards, bf16, PCIe 4; "cpu" is two cores in fp32 (engine/README.md).
+SPEEDS: Mapping[str, Speed] = MappingProxyType(
+    {
+        "rtx-4090": Speed(95e12, 25e9, 3e9),
+        "rtx-4060": Speed(30e12, 25e9, 3e9),
+        "cpu": Speed(0.2e12, 5.5e9, 3e9),
+    }
+)
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Give bytes where the model computes, by part; packed weights as they stay packed."""
+
+    name: str
+    text_encoder: int
+    text_layers: tuple[int, ...]  # of the text encoder, those that can be streamed
+    autoencoder: int
+    outside: int  # of the transformer, what is in no block
+    blocks: tuple[int, ...]  # in the order in which they run
+    unpacked: int = 0  # the largest layer that is unpacked while it multiplies
+    read: int = 0  # what reading one matrix takes on the host before it is in its place
+
+    @property
+    def transformer(self) -> int:
+        """Return all of the transformer."""
+        return self.outside + sum(self.blocks)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Say what is painted: pixels of a plate and of each reference, steps, and passes of the transformer a step."""
+
+    width: int
+    height: int
+    steps: int
+    references: tuple[int, ...] = ()
+    passes: int = 1
+
+    @property
+    def pixels(self) -> int:
+        """Return the plate's."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Say how much memory is free; None where nobody knows. `host` beside a device of its own, or all there is."""
+
+    device: int | None
+    host: int | None
+    shared: bool = False  # the device is the host: a CPU
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Say what is on the device in one phase, in bytes."""
+
+    name: str
+    weights: tuple[tuple[str, int], ...]
+    working: int
+
+    @property
+    def peak(self) -> int:
+        """Return all of it."""
+        return sum(size for _, size in self.weights) + self.working
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """State one profile: what is resident when, and what it costs."""
+
+    profile: Profile
+    phases: tuple[Phase, ...]
+    host: int  # bytes held on the host beside the device
+    kept: int  # blocks of the transformer that stay, where the others are streamed
+    pinned: bool  # the others wait in pinned memory, not in the file
+    text_streamed: bool
+    once: int  # bytes moved to the device once a campaign
+    each: int  # bytes moved for every plate
+    seconds_per_step: float | None
+    fits: bool
+
+    @property
+    def residency(self) -> Literal["resident", "staged", "streamed"]:
+        """Return how parts are kept: blocks are streamed from a mapped file on a CPU, too."""
+        return "streamed" if self.profile == "mapped" else self.profile
+
+    @property
+    def peak(self) -> int:
+        """Return the most that is on the device at once."""
+        return max(phase.peak for phase in self.phases)
+
+    def moved_per_plate(self, plates: int) -> int:
+        """Return the bytes moved to the device for each of so many plates of one campaign."""
+        return self.once // plates + self.each
+
+
+def sizes_of(
+    variant: ModelVariant, packed: str | None = None, element_size: int = 2, stored_size: int = 2
+) -> ModelSizes:
+    """Return a model's sizes from its shape: computing in so many bytes a value, its blocks packed in a format or not.
+
+    Its text encoder is as it computes; the autoencoder is counted in fp32, which is most. DeviceError for a format
+    that is not in FORMATS.
+    """
+    if packed is not None and packed not in FORMATS:
+        raise DeviceError(f"the format {packed!r} is not known here; it is one of {', '.join(FORMATS)}")
+    config, text = variant.transformer, variant.text_encoder
+    a_weight = element_size if packed is None else FORMATS[packed]
+    matrix = working_memory.largest_matrix(config)
+    layer = working_memory.text_layer_parameters(text) * element_size
+    # A matrix is read as it is stored; one that has to be cast is there twice.
+    read = matrix * stored_size + (matrix * element_size if stored_size != element_size else 0)
+    return ModelSizes(
+        name=variant.name,
+        text_encoder=working_memory.text_encoder_parameters(text) * element_size,
+        text_layers=(layer,) * max(text.taps),
+        autoencoder=autoencoder_parameters(variant.autoencoder) * _FP32,
+        outside=working_memory.outside_parameters(config) * element_size,
+        blocks=tuple(round(count * a_weight) for count in working_memory.block_parameters(config)),
+        unpacked=0 if packed is None else matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE),
+        read=read if packed is None else round(matrix * a_weight),
+    )
+
+
+def held_bytes(dtype: str, file_bytes: int, parameters: int, loaded: int, element_size: int) -> int:
+    """Return the bytes of `loaded` of a file's parameters: as the file packs them, or in the dtype that computes.
+
+    `dtype` is what a record of the library says: names of torch's dtypes or of packed formats, joined by " + ".
+    """
+    if set(dtype.split(" + ")) <= _DENSE:
+        return loaded * element_size
+    return file_bytes * loaded // max(parameters, loaded, 1)
+
+
+def sizes_of_parts(
+    variant: ModelVariant, text_encoder: int, transformer: int, autoencoder: int, element_size: int
+) -> ModelSizes:
+    """Return sizes from each part's bytes, as files give them; blocks and layers share what they do by their shape."""
+    published = sizes_of(variant, None, element_size)
+    outside = min(published.outside, transformer)
+    within = (transformer - outside) / max(sum(published.blocks), 1)
+    layers = text_encoder / max(published.text_encoder, 1)
+    matrix = working_memory.largest_matrix(variant.transformer)
+    packed = within < 0.9  # in fewer bytes a weight than the dtype that computes
+    return replace(
+        published,
+        text_encoder=text_encoder,
+        text_layers=tuple(int(layer * layers) for layer in published.text_layers),
+        autoencoder=autoencoder,
+        outside=outside,
+        blocks=tuple(int(block * within) for block in published.blocks),
+        unpacked=matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE) if packed else 0,
+    )
+
+
+def autoencoder_parameters(config: AutoencoderConfig | TinyAutoencoderConfig) -> int:
+    """Count an autoencoder's parameters; a tiny one's to about a tenth."""
+    if isinstance(config, TinyAutoencoderConfig):
+        blocks = zip(config.widths * 2, (*config.decoder_blocks, *config.encoder_blocks), strict=True)
+        return sum(count * 3 * 9 * width * width for width, count in blocks)
+    return sum(prod(shape) for name, shape in autoencoder_shapes(config).items() if not name.startswith("bn."))
+
+
+def plans(
+    sizes: ModelSizes,
+    variant: ModelVariant,
+    work: Work | None,
+    budget: Budget,
+    speed: Speed | None = None,
+    element_size: int = 2,
+) -> tuple[MemoryPlan, ...]:
+    """State every profile, the fastest first. Without `work`, a quarter of the memory is left to it."""
+    return tuple(_stated(sizes, variant, work, budget, speed, element_size))
+
+
+def choose(
+    sizes: ModelSizes,
+    variant: ModelVariant,
+    work: Work | None,
+    budget: Budget,
+    speed: Speed | None = None,
+    element_size: int = 2,
+) -> MemoryPlan:
+    """Return the fastest profile that fits; DeviceError, with what would fit, where none does."""
+    stated = plans(sizes, variant, work, budget, speed, element_size)
+    for plan in stated:
+        if plan.fits:
+            return plan
+    raise DeviceError(refusal(sizes, variant, work, budget, stated, element_size))
+
+
+def refusal(
+    sizes: ModelSizes,
+    variant: ModelVariant,
+    work: Work | None,
+    budget: Budget,
+    stated: Sequence[MemoryPlan],
+    element_size: int,
+) -> str:
+    """Say what does not fit, how much memory would do, and the largest square plate that fits, if any does."""
+    least = min(stated, key=lambda plan: (plan.peak, plan.host))
+    what = f"{sizes.name}" if work is None else f"{sizes.name} at {work.width} × {work.height} px"
+    beside = f" and {_gigabytes(least.host)} of host memory" if least.host else ""
+    words = (
+        f"{what} fits no profile in {_gigabytes(budget.device)}"
+        f"{'' if budget.shared else f' beside {_gigabytes(budget.host)} of host memory'}; {least.profile}, it would"
+        f" take {_gigabytes(least.peak)}{beside}"
+    )
+    if work is None:
+        return words
+    smaller = largest_plate(sizes, variant, work, budget, element_size)
+    return f"{words}; {f'{smaller} × {smaller} px would fit' if smaller else 'no plate fits'}"
+
+
+def largest_plate(sizes: ModelSizes, variant: ModelVariant, work: Work, budget: Budget, element_size: int) -> int:
+    """Return the side of the largest square plate, no larger than the work's, that some profile fits; 0 for none."""
+    for side in range(isqrt(work.pixels) // PIXELS_PER_TOKEN * PIXELS_PER_TOKEN, _LEAST_SIDE - 1, -PIXELS_PER_TOKEN):
+        smaller = replace(work, width=side, height=side)
+        if any(plan.fits for plan in _stated(sizes, variant, smaller, budget, None, element_size)):
+            return side
+    return 0
+
+
+def offloaded(variant: ModelVariant, work: Work, element_size: int = 2) -> Mapping[str, int]:
+    """Return the bytes that diffusers' three kinds of offloading move for every plate, by formula.
+
+    Model offload (accelerate's `cpu_offload_with_hook`) brings each whole model in, and takes it back out when the
+    next one comes. Sequential offload (`AlignDevicesHook`) copies every layer in whenever it is called, and drops it;
+    group offload (`apply_group_offloading`) does the same by groups, with a stream beside what is computed. All run
+    the whole language model, head and unused layers included.
+    """
+    text = working_memory.whole_text_encoder_parameters(variant.text_encoder) * element_size
+    config = variant.transformer
+    blocks = sum(working_memory.block_parameters(config)) + working_memory.outside_parameters(config)
+    transformer, autoencoder = blocks * element_size, autoencoder_parameters(variant.autoencoder) * element_size
+    texts = text * work.passes  # the empty prompt is encoded for each plate, too
+    layers = texts + work.steps * work.passes * transformer + autoencoder
+    return {"model offload": 2 * (text + transformer + autoencoder), "sequential": layers, "group": layers}
+
+
+def tokens(variant: ModelVariant, work: Work) -> int:
+    """Count text, output and reference tokens of one pass."""
+    area = PIXELS_PER_TOKEN**2
+    return variant.text_encoder.tokens + work.pixels // area + sum(pixels // area for pixels in work.references)
+
+
+# --- the profiles ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Working:
+    """What each phase takes beside weights."""
+
+    text: int
+    encode: int
+    step: int
+    decode: int
+
+
+def _stated(
+    sizes: ModelSizes, variant: ModelVariant, work: Work | None, budget: Budget, speed: Speed | None, element_size: int
+) -> Iterator[MemoryPlan]:
+    working = _working(sizes, variant, work, element_size)
+    facts = _Facts(sizes, variant, work, budget, speed, working)
+    yield _whole(facts, "resident")
+    yield _whole(facts, "staged")
+    for pinned in (False,) if budget.shared else (True, False):
+        yield _streamed(facts, pinned)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    sizes: ModelSizes
+    variant: ModelVariant
+    work: Work | None
+    budget: Budget
+    speed: Speed | None
+    working: _Working
+
+    def fits(self, phases: Sequence[Phase], host: int) -> bool:
+        """Say whether phases fit the device, and what is held beside them the host."""
+        device, beside = self.budget.device, self.budget.host
+        if device is not None:
+            share = WEIGHTS_SHARE if self.work is None else 1.0
+            if max(phase.peak for phase in phases) > share * device:
+                return False
+        return self.budget.shared or beside is None or host <= beside
+
+    def compute(self) -> float | None:
+        """Return the seconds of arithmetic in a step."""
+        if self.speed is None or self.work is None:
+            return None
+        operations = working_memory.step_operations(self.variant.transformer, tokens(self.variant, self.work))
+        return self.work.passes * operations / self.speed.operations
+
+
+def _working(sizes: ModelSizes, variant: ModelVariant, work: Work | None, element_size: int) -> _Working:
+    if work is None:
+        return _Working(0, 0, 0, 0)
+    text = working_memory.encode_text_bytes(variant.text_encoder, element_size)
+    largest = max(work.references, default=0)
+    encode = working_memory.encode_bytes(variant.autoencoder, largest, _FP32)
+    step = working_memory.step_bytes(variant.transformer, tokens(variant, work), element_size) + sizes.unpacked
+    return _Working(text, encode, step, working_memory.decode_bytes(variant.autoencoder, work.pixels, _FP32))
+
+
+def _whole(facts: _Facts, profile: Literal["resident", "staged"]) -> MemoryPlan:
+    sizes, working = facts.sizes, facts.working
+    text = ("text encoder", sizes.text_encoder)
+    transformer = ("transformer", sizes.transformer)
+    autoencoder = ("autoencoder", sizes.autoencoder)
+    together = (text, transformer, autoencoder)
+    resident = profile == "resident"
+    phases = (
+        Phase("text", together if resident else (text, autoencoder), working.text),
+        Phase("references", together if resident else (autoencoder,), working.encode),
+        Phase("steps", together if resident else (transformer, autoencoder), working.step),
+        Phase("decode", together if resident else (autoencoder,), working.decode),
+    )
+    once = sum(size for _, size in together)
+    host = 0 if facts.budget.shared else sizes.read
+    return MemoryPlan(profile, phases, host, 0, False, False, once, 0, facts.compute(), facts.fits(phases, host))
+
+
+def _streamed(facts: _Facts, pinned: bool) -> MemoryPlan:
+    """State the profile with as many blocks kept as fit."""
+    made = _with_kept(facts, pinned, 0)
+    for kept in range(1, len(facts.sizes.blocks)):
+        more = _with_kept(facts, pinned, kept)
+        if not more.fits:
+            break
+        made = more
+    return made
+
+
+def _with_kept(facts: _Facts, pinned: bool, kept: int) -> MemoryPlan:
+    sizes, working, shared = facts.sizes, facts.working, facts.budget.shared
+    places = 1 if shared else 2  # with a stream beside, one block computes while the next arrives
+    stay, streamed = sum(sizes.blocks[:kept]), sizes.blocks[kept:]
+    read = sizes.read if shared else 0  # on a CPU, what is read is on the same memory
+    autoencoder = ("autoencoder", sizes.autoencoder)
+    texts, text_each = _text(facts, places, autoencoder)
+    steps = Phase(
+        "steps",
+        (
+            ("transformer outside its blocks", sizes.outside),
+            *((("blocks that stay", stay),) if kept else ()),
+            ("places for blocks", places * max(streamed)),
+            autoencoder,
+        ),
+        working.step + read,
+    )
+    phases = (
+        texts,
+        Phase("references", (autoencoder,), working.encode),
+        steps,
+        Phase("decode", (autoencoder,), working.decode),
+    )
+    waiting = max(sum(sizes.blocks), sum(sizes.text_layers) if text_each else 0)  # one model at a time
+    host = 0 if shared else sizes.read + (waiting if pinned else 0)
+    a_pass = sum(streamed)
+    passes = 0 if facts.work is None else facts.work.steps * facts.work.passes
+    # Fetched when the last pass has ended, for a next one.
+    ahead = 0 if shared else (0 if kept else sizes.blocks[0]) + (sizes.text_layers[0] if text_each else 0)
+    once = sizes.outside + stay + sizes.autoencoder + ahead + (0 if text_each else sizes.text_encoder)
+    return MemoryPlan(
+        profile="mapped" if shared else "streamed",
+        phases=phases,
+        host=host,
+        kept=kept,
+        pinned=pinned,
+        text_streamed=bool(text_each),
+        once=once + (sizes.text_encoder - sum(sizes.text_layers) if text_each else 0),
+        each=passes * a_pass + text_each,
+        seconds_per_step=_seconds(facts, a_pass, pinned),
+        fits=facts.fits(phases, host),
+    )
+
+
+def _text(facts: _Facts, places: int, autoencoder: tuple[str, int]) -> tuple[Phase, int]:
+    """State the text encoder's phase, streamed where it does not fit whole; and the bytes moved for each plate."""
+    sizes, working = facts.sizes, facts.working
+    whole = Phase("text", (("text encoder", sizes.text_encoder), autoencoder), working.text)
+    if facts.fits((whole,), 0) or not sizes.text_layers:
+        return whole, 0
+    layers = sum(sizes.text_layers)
+    streamed = (
+        ("text encoder outside its layers", sizes.text_encoder - layers),
+        ("places for layers", places * max(sizes.text_layers)),
+        autoencoder,
+    )
+    passes = 1 if facts.work is None else facts.work.passes
+    return Phase("text", streamed, working.text), layers * passes
+
+
+def _seconds(facts: _Facts, a_pass: int, pinned: bool) -> float | None:
+    """Return a step's seconds: copies run beside arithmetic on a device with streams, after it on a CPU."""
+    compute = facts.compute()
+    if compute is None or facts.speed is None or facts.work is None:
+        return None
+    rate = facts.speed.from_pinned if pinned else facts.speed.from_file
+    moving = facts.work.passes * a_pass / rate
+    return compute + moving if facts.budget.shared else max(compute, moving)
+
+
+def _gigabytes(size: int | None) -> str:
+    return "an unknown size" if size is None else f"{size / 1e9:.1f} GB"
