@@ -15,8 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
-from flux2engine.importing import show
+from flux2engine.importing import import_path, show, verify
 from flux2engine.importing.gathering import gather
+from flux2engine.language_model import LanguageModelEncoder
+from flux2engine.library import Library
+from flux2engine.memory import Placement
+from flux2engine.stages import InstalledParts
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.variants import VARIANTS, TextEncoderConfig, TransformerConfig
 from flux2engine.weights import gguf as ours
@@ -336,6 +340,41 @@ def test_a_true_size_file_shows_its_variant(name: str, tmp_path: Path) -> None:
     assert "gguf Q8_0" in shown.found.dtypes
     assert shown.assumed is not None
     assert shown.assumed.variant.name == "klein-base-4b"
+
+
+def test_an_installed_model_of_gguf_parts(tmp_path: Path) -> None:
+    """A diffusers folder whose transformer and text encoder are GGUF is imported, verified and loaded as it stands."""
+    folder = checkpoints.write_diffusers(tmp_path / "FLUX.2-klein-4B", "klein-4b")
+    for part in ("transformer", "text_encoder"):
+        for file in (folder / part).glob("*.safetensors*"):
+            file.unlink()
+    official = checkpoints.official_state("klein-4b")
+    state = {key: pack(tensor, "Q8_0" if tensor.ndim == 2 else "F32") for key, tensor in official.items()}
+    write_gguf(folder / "transformer" / "flux-2-klein-4b-Q8_0.gguf", state)
+    config = checkpoints.sibling("klein-4b").text_encoder
+    tensors, references = llama_cpp_tensors(config, "qwen3")
+    write_gguf(folder / "text_encoder" / "Qwen3-4B-Q8_0.gguf", tensors, "qwen3", head_counts(config, "qwen3"))
+    library = Library(tmp_path / "models")
+    import_path(library, folder, variant="klein-4b")
+    assert {verdict.state for verdict in verify(library)} == {"same"}
+    parts = InstalledParts(library.model("klein-4b"))
+    placement = Placement(CPU, torch.float32)
+    transformer, _ = parts.load_transformer(placement)
+    weights = whole_weights(transformer)
+    assert weights.keys() == state.keys()
+    assert all(same_bits(tensor, state[key].reference()) for key, tensor in weights.items())
+    encoder, _ = parts.load_text_encoder(placement)
+    assert isinstance(encoder, LanguageModelEncoder)
+    for key, tensor in whole_weights(encoder.model).items():
+        assert same_bits(tensor, references[key]), key
+
+
+def whole_weights(module: torch.nn.Module) -> dict[str, Tensor]:
+    """Return parameters by name, those of layers that stayed packed unpacked."""
+    layers = {name: part for name, part in module.named_modules() if isinstance(part, PackedLinear)}
+    unpacked = {f"{name}.weight": layer.dequantised(torch.float32) for name, layer in layers.items()}
+    assert unpacked
+    return {name: parameter.data for name, parameter in module.named_parameters()} | unpacked
 
 
 # --- language models ---------------------------------------------------------------------------------------------
