@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flux2engine.weights import int8, nf4
+from flux2engine.weights import comfy, fp8, int8, nf4, nvfp4
 from flux2engine.weights.checkpoint import WeightSource, open_checkpoint
 from flux2engine.weights.gguf import find_gguf, open_gguf
 from flux2engine.weights.packed import Unpack
 
 # Asked in this order; the first that knows its own marks reads the file. One format, one file of this package.
-FORMATS: tuple[Unpack, ...] = (nf4.unpack, int8.unpack)
+FORMATS: tuple[Unpack, ...] = (nf4.unpack, int8.unpack, comfy.unpack, nvfp4.unpack, fp8.unpack)
 
 
 def open_weights(path: Path) -> WeightSource:

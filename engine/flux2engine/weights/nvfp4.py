@@ -42,7 +42,8 @@ _E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -
 _TILE_ROWS, _TILE_COLUMNS = 128, 4
 # Layers that are looked at to tell the layout: 128 rows of each, half a MB of the largest.
 _WITNESSES = 4
-# In weights drawn from a bell curve the right layout spreads the groups' energies half as much as the wrong one.
+# In weights drawn from a bell curve the right layout spreads the groups' energies half as much as the wrong one, in
+# weights of any structure less than that.
 _DECISIVE = 0.8
 # Of 4 bits, the right reading of a weight is off by a tenth of its size, and a wrong one by more than all of it.
 _FITS_REFERENCE = 0.3
@@ -300,7 +301,7 @@ def _told_by_numbers(source: WeightSource, stems: Sequence[str]) -> ScaleLayout 
     """Return the layout in which the groups' energies spread least; None where that is not clear.
 
     A group's codes are its weights divided by its largest: one with an outlier has small codes and a large scale. With
-    its own scale the group is as strong as its neighbours again, with another group's it is not.
+    its own scale the group is as strong again as its row and column let expect, with another group's it is not.
     """
     spreads: dict[ScaleLayout, float] = {"row-major": 0.0, "swizzled": 0.0}
     for stem in stems[:: max(1, len(stems) // _WITNESSES)][:_WITNESSES]:
@@ -308,12 +309,17 @@ def _told_by_numbers(source: WeightSource, stems: Sequence[str]) -> ScaleLayout 
         energies = functional.embedding(codes.int(), _pairs("high first")).square().sum(-1)  # (rows, in / 2)
         energies = energies.reshape(len(codes), -1, NVFP4_GROUP // 2).sum(-1)  # (rows, groups)
         for layout in spreads:
-            products = energies * _in_rows(scales, tuple(energies.shape), layout).float().square()
-            logarithms = products[products > 0].log()
-            spreads[layout] += float(logarithms.var()) if len(logarithms) > 1 else 0.0
+            spreads[layout] += _spread(energies * _in_rows(scales, tuple(energies.shape), layout).float().square())
     least = min(spreads, key=lambda layout: spreads[layout])
-    most = max(spreads.values())
-    return least if most > 0 and spreads[least] < _DECISIVE * most else None
+    return least if spreads[least] < _DECISIVE * max(spreads.values()) else None
+
+
+def _spread(energies: Tensor) -> float:
+    """Return the variance of the logarithms that rows and columns do not explain; empty groups do not count."""
+    logarithms = torch.where(energies > 0, energies, torch.nan).log()
+    rows, columns = logarithms.nanmean(1, keepdim=True), logarithms.nanmean(0, keepdim=True)
+    left = logarithms - rows - columns + logarithms.nanmean()
+    return float(left.square().nanmean().nan_to_num())
 
 
 def _packing_of_reference(

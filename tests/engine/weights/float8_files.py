@@ -61,11 +61,12 @@ TABLES: Mapping[torch.dtype, Floats] = {torch.float8_e4m3fn: E4M3, torch.float8_
 
 
 def nearest(values: Floats, table: Floats) -> Bytes:
-    """Return the code of the nearest number in the table, the largest beyond it; of a tie, either."""
+    """Return the code of the nearest number in the table, the largest beyond it; of a tie, the even code."""
     positive = table[: len(table) // 2]
     finite = positive[np.isfinite(positive)]
     middles = (finite[1:] + finite[:-1]) / 2
-    codes = np.searchsorted(middles, np.abs(values))
+    below, above = (np.searchsorted(middles, np.abs(values), side) for side in ("left", "right"))
+    codes = np.where(below % 2 == 0, below, above)
     return np.where(np.signbit(values), codes + len(table) // 2, codes).astype(np.uint8)
 
 
