@@ -23,7 +23,7 @@ _LARGEST = 127
 _ROW_MAJOR = 0  # of weight_format; 1 to 3 are the tilings of old GPUs, which nothing writes any more
 _FORMAT = "int8 (by rows)"
 # One step of quantising goes over so many values: all of a fused weight of dev would take 1.4 GB.
-_VALUES_AT_ONCE = 1 << 22
+_VALUES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import click
 
 from flux2flow.cli import options
 from flux2flow.cli.console import console, shown_path
+from flux2flow.cli.converting import convert
+from flux2flow.cli.fitting import fit
 from flux2flow.cli.reading import reading, size_text
 from flux2flow.cli.text import visible
 from flux2flow.errors import EXIT_FINDINGS, EXIT_NOT_MADE, EXIT_OK
@@ -29,9 +31,13 @@ _MARK = "*"
 _PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.group(short_help="Bring your own weights: list, show, import, verify, remove.")
+@click.group(short_help="Bring your own weights: list, show, import, fit, verify, convert, remove.")
 def command() -> None:
     """Keep a library of FLUX.2 weights. Files are never copied or changed: the library remembers where they are."""
+
+
+command.add_command(convert)
+command.add_command(fit)
 
 
 @command.command("list", short_help="List the models that are here, and what they lack.")
