@@ -164,12 +164,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def _header_length(prefix: bytes, size: int) -> int:
-    for start, meaning in _STRANGERS:
-        if prefix.startswith(start):
-            raise MalformedError(meaning)
+    length = int.from_bytes(prefix, "little")
+    # Asked only of what cannot be a header's length: a header of 640 bytes begins like a pickle, \x80\x02.
+    if len(prefix) < _HEADER_LENGTH_BYTES or length > MAX_HEADER_BYTES or _HEADER_LENGTH_BYTES + length > size:
+        for start, meaning in _STRANGERS:
+            if prefix.startswith(start):
+                raise MalformedError(meaning)
     if len(prefix) < _HEADER_LENGTH_BYTES:
         raise MalformedError("the file is shorter than a header length")
-    length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
         text = "; it begins like text" if prefix.isascii() and prefix.decode("ascii").isprintable() else ""
         raise MalformedError(f"the header claims {length} bytes, more than {MAX_HEADER_BYTES}{text}")

@@ -39,6 +39,19 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert read_header(path).metadata == {"a": "b"}
 
 
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408, 640 + (1 << 16)])
+def test_a_header_as_long_as_a_pickle_begins(length: int, tmp_path: Path) -> None:
+    """A header's length may be, byte for byte, what a pickle begins with: the file is read all the same."""
+    raw = file_bytes({"__metadata__": {"a": "b"}} | entry())
+    old = int.from_bytes(raw[:8], "little")
+    path = tmp_path / "good.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + raw[8 : 8 + old] + b" " * (length - old) + raw[8 + old :])
+    assert path.read_bytes()[:1] == b"\x80"
+    assert path.read_bytes()[1] in (2, 3, 4, 5)
+    assert read_tensors(path)["a"].tolist() == [1.0]
+    assert load_file(path)["a"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("name", ["nan", "infinite", "hole"])
 def test_reading_refuses(name: str, tmp_path: Path) -> None:
     """A folder's own weights are refused with the file's name; test_malformed has the whole table of headers."""

@@ -262,6 +262,15 @@ def dora_columns(changes: Changes) -> Written:
     return tensors, metadata
 
 
+def dora_parts(changes: Changes) -> Written:
+    """Give diffusers' LoRA a magnitude per column, of q, k and v apart."""
+    tensors, metadata = diffusers(changes)
+    for layer, weight in reference(changes).items():
+        for name, rows in diffusers_names(layer, weight).items():
+            tensors[f"transformer.{name}.dora_scale"] = rows.norm(dim=0, keepdim=True).float()
+    return tensors, metadata
+
+
 FORMATS: dict[str, Callable[[Changes], Written]] = {
     "diffusers": diffusers,
     "ai-toolkit": ai_toolkit,
@@ -277,6 +286,7 @@ FORMATS: dict[str, Callable[[Changes], Written]] = {
     "LoHa": loha,
     "DoRA": dora,
     "DoRA by columns": dora_columns,
+    "DoRA by columns, diffusers": dora_parts,
 }
 
 

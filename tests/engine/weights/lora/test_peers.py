@@ -1,4 +1,4 @@
-"""diffusers and PEFT give the same weights as the engine where they support a format; files that they wrote are read."""
+"""diffusers and PEFT give the same weights as the engine where they support a format; files they wrote are read."""
 
 from __future__ import annotations
 
