@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isqrt, prod
+from math import isqrt
 from types import MappingProxyType
 from typing import Literal
 
 from flux2engine import working_memory
 from flux2engine.errors import DeviceError
-from flux2engine.variants import PIXELS_PER_TOKEN, AutoencoderConfig, ModelVariant, TinyAutoencoderConfig
-from flux2engine.weights.layouts import autoencoder_shapes
+from flux2engine.model_sizes import ModelSizes, autoencoder_parameters
+from flux2engine.variants import PIXELS_PER_TOKEN, ModelVariant
 
 Profile = Literal["resident", "staged", "streamed", "mapped"]
 
@@ -24,25 +24,7 @@ Profile = Literal["resident", "staged", "streamed", "mapped"]
 WEIGHTS_SHARE = 0.75
 CAMPAIGNS = (1, 10, 100)  # plates
 _FP32 = 4
-_DENSE = frozenset({"float64", "float32", "float16", "bfloat16"})
 _LEAST_SIDE = 64
-# Of a tensor's packed form, only a piece is held in fp32 at a time (weights/packed_linear.py).
-_UNPACKED_AT_ONCE = 64 * 1024 * 1024
-
-# Bytes a weight takes in the blocks' linear layers; everything outside them stays as it computes.
-FORMATS: Mapping[str, float] = MappingProxyType(
-    {
-        "fp8": 1.0,
-        "int8": 1.0,
-        "nf4": 4.127 / 8,  # codes, 8-bit scales a block of 64, fp32 ones a block of 256 of those
-        "nvfp4": 4.5 / 8,  # codes, an fp8 scale a block of 16
-        "q4_0": 4.5 / 8,
-        "q4_k": 4.5 / 8,
-        "q5_k": 5.5 / 8,
-        "q6_k": 6.5625 / 8,
-        "q8_0": 8.5 / 8,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -62,25 +44,6 @@ SPEEDS: Mapping[str, Speed] = MappingProxyType(
         "cpu": Speed(0.2e12, 5.5e9, 3e9),
     }
 )
-
-
-@dataclass(frozen=True)
-class ModelSizes:
-    """Give bytes where the model computes, by part; packed weights as they stay packed."""
-
-    name: str
-    text_encoder: int
-    text_layers: tuple[int, ...]  # of the text encoder, those that can be streamed
-    autoencoder: int
-    outside: int  # of the transformer, what is in no block
-    blocks: tuple[int, ...]  # in the order in which they run
-    unpacked: int = 0  # the largest layer that is unpacked while it multiplies
-    read: int = 0  # what reading one matrix takes on the host before it is in its place
-
-    @property
-    def transformer(self) -> int:
-        """Return all of the transformer."""
-        return self.outside + sum(self.blocks)
 
 
 @dataclass(frozen=True)
@@ -150,73 +113,6 @@ class MemoryPlan:
     def moved_per_plate(self, plates: int) -> int:
         """Return the bytes moved to the device for each of so many plates of one campaign."""
         return self.once // plates + self.each
-
-
-def sizes_of(
-    variant: ModelVariant, packed: str | None = None, element_size: int = 2, stored_size: int = 2
-) -> ModelSizes:
-    """Return a model's sizes from its shape: computing in so many bytes a value, its blocks packed in a format or not.
-
-    Its text encoder is as it computes; the autoencoder is counted in fp32, which is most. DeviceError for a format
-    that is not in FORMATS.
-    """
-    if packed is not None and packed not in FORMATS:
-        raise DeviceError(f"the format {packed!r} is not known here; it is one of {', '.join(FORMATS)}")
-    config, text = variant.transformer, variant.text_encoder
-    a_weight = element_size if packed is None else FORMATS[packed]
-    matrix = working_memory.largest_matrix(config)
-    layer = working_memory.text_layer_parameters(text) * element_size
-    # A matrix is read as it is stored; one that has to be cast is there twice.
-    read = matrix * stored_size + (matrix * element_size if stored_size != element_size else 0)
-    return ModelSizes(
-        name=variant.name,
-        text_encoder=working_memory.text_encoder_parameters(text) * element_size,
-        text_layers=(layer,) * max(text.taps),
-        autoencoder=autoencoder_parameters(variant.autoencoder) * _FP32,
-        outside=working_memory.outside_parameters(config) * element_size,
-        blocks=tuple(round(count * a_weight) for count in working_memory.block_parameters(config)),
-        unpacked=0 if packed is None else matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE),
-        read=read if packed is None else round(matrix * a_weight),
-    )
-
-
-def held_bytes(dtype: str, file_bytes: int, parameters: int, loaded: int, element_size: int) -> int:
-    """Return the bytes of `loaded` of a file's parameters: as the file packs them, or in the dtype that computes.
-
-    `dtype` is what a record of the library says: names of torch's dtypes or of packed formats, joined by " + ".
-    """
-    if set(dtype.split(" + ")) <= _DENSE:
-        return loaded * element_size
-    return file_bytes * loaded // max(parameters, loaded, 1)
-
-
-def sizes_of_parts(
-    variant: ModelVariant, text_encoder: int, transformer: int, autoencoder: int, element_size: int
-) -> ModelSizes:
-    """Return sizes from each part's bytes, as files give them; blocks and layers share what they do by their shape."""
-    published = sizes_of(variant, None, element_size)
-    outside = min(published.outside, transformer)
-    within = (transformer - outside) / max(sum(published.blocks), 1)
-    layers = text_encoder / max(published.text_encoder, 1)
-    matrix = working_memory.largest_matrix(variant.transformer)
-    packed = within < 0.9  # in fewer bytes a weight than the dtype that computes
-    return replace(
-        published,
-        text_encoder=text_encoder,
-        text_layers=tuple(int(layer * layers) for layer in published.text_layers),
-        autoencoder=autoencoder,
-        outside=outside,
-        blocks=tuple(int(block * within) for block in published.blocks),
-        unpacked=matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE) if packed else 0,
-    )
-
-
-def autoencoder_parameters(config: AutoencoderConfig | TinyAutoencoderConfig) -> int:
-    """Count an autoencoder's parameters; a tiny one's to about a tenth."""
-    if isinstance(config, TinyAutoencoderConfig):
-        blocks = zip(config.widths * 2, (*config.decoder_blocks, *config.encoder_blocks), strict=True)
-        return sum(count * 3 * 9 * width * width for width, count in blocks)
-    return sum(prod(shape) for name, shape in autoencoder_shapes(config).items() if not name.startswith("bn."))
 
 
 def plans(
@@ -383,7 +279,7 @@ def _whole(facts: _Facts, profile: Literal["resident", "staged"]) -> MemoryPlan:
 def _streamed(facts: _Facts, pinned: bool) -> MemoryPlan:
     """State the profile with as many blocks kept as fit."""
     made = _with_kept(facts, pinned, 0)
-    for kept in range(1, len(facts.sizes.blocks)):
+    for kept in range(1, max(len(facts.sizes.blocks) - _places(facts) + 1, 1)):
         more = _with_kept(facts, pinned, kept)
         if not more.fits:
             break
@@ -392,35 +288,28 @@ def _streamed(facts: _Facts, pinned: bool) -> MemoryPlan:
 
 
 def _with_kept(facts: _Facts, pinned: bool, kept: int) -> MemoryPlan:
-    sizes, working, shared = facts.sizes, facts.working, facts.budget.shared
-    places = 1 if shared else 2  # with a stream beside, one block computes while the next arrives
+    sizes, shared, places = facts.sizes, facts.budget.shared, _places(facts)
     stay, streamed = sum(sizes.blocks[:kept]), sizes.blocks[kept:]
-    read = sizes.read if shared else 0  # on a CPU, what is read is on the same memory
     autoencoder = ("autoencoder", sizes.autoencoder)
-    texts, text_each = _text(facts, places, autoencoder)
-    steps = Phase(
-        "steps",
-        (
-            ("transformer outside its blocks", sizes.outside),
-            *((("blocks that stay", stay),) if kept else ()),
-            ("places for blocks", places * max(streamed)),
-            autoencoder,
-        ),
-        working.step + read,
+    text, text_each = _text(facts, places, autoencoder)
+    transformer = (
+        ("transformer outside its blocks", sizes.outside),
+        *((("blocks that stay", stay),) if kept else ()),
+        ("places for blocks", places * max(streamed)),
     )
+    read = sizes.read if shared else 0  # on a CPU, what is being read is in the same memory
     phases = (
-        texts,
-        Phase("references", (autoencoder,), working.encode),
-        steps,
-        Phase("decode", (autoencoder,), working.decode),
+        text,
+        Phase("references", (autoencoder,), facts.working.encode),
+        Phase("steps", (*transformer, autoencoder), facts.working.step + read),
+        Phase("decode", (autoencoder,), facts.working.decode),
     )
     waiting = max(sum(sizes.blocks), sum(sizes.text_layers) if text_each else 0)  # one model at a time
     host = 0 if shared else sizes.read + (waiting if pinned else 0)
-    a_pass = sum(streamed)
-    passes = 0 if facts.work is None else facts.work.steps * facts.work.passes
-    # Fetched when the last pass has ended, for a next one.
-    ahead = 0 if shared else (0 if kept else sizes.blocks[0]) + (sizes.text_layers[0] if text_each else 0)
-    once = sizes.outside + stay + sizes.autoencoder + ahead + (0 if text_each else sizes.text_encoder)
+    lasting = len(streamed) <= places  # each has a place of its own, and comes once
+    a_pass = 0 if lasting else sum(streamed)
+    ahead = 0 if shared or kept else sizes.blocks[0]  # fetched when the last pass has ended, for a next one
+    text_once = sizes.text_encoder - (sum(sizes.text_layers) if text_each else 0)
     return MemoryPlan(
         profile="mapped" if shared else "streamed",
         phases=phases,
@@ -428,11 +317,16 @@ def _with_kept(facts: _Facts, pinned: bool, kept: int) -> MemoryPlan:
         kept=kept,
         pinned=pinned,
         text_streamed=bool(text_each),
-        once=once + (sizes.text_encoder - sum(sizes.text_layers) if text_each else 0),
-        each=passes * a_pass + text_each,
+        once=text_once + sizes.outside + stay + (sum(streamed) if lasting else ahead) + sizes.autoencoder,
+        each=(facts.work.steps * facts.work.passes * a_pass if facts.work else 0) + text_each,
         seconds_per_step=_seconds(facts, a_pass, pinned),
         fits=facts.fits(phases, host),
     )
+
+
+def _places(facts: _Facts) -> int:
+    """Return how many blocks are there at once: with a stream beside, one computes while the next arrives."""
+    return 1 if facts.budget.shared else 2
 
 
 def _text(facts: _Facts, places: int, autoencoder: tuple[str, int]) -> tuple[Phase, int]:

@@ -21,8 +21,9 @@ from flux2engine.errors import DeviceError, ManifestError
 from flux2engine.language_model import load_text_encoder
 from flux2engine.library import Component, InstalledModel
 from flux2engine.memory import Placement, Residency, free_bytes, release_cached
-from flux2engine.memory_plan import Budget, MemoryPlan, Work, held_bytes, plans, sizes_of_parts
+from flux2engine.memory_plan import Budget, MemoryPlan, Work, plans
 from flux2engine.model_folder import PARTS, PartName
+from flux2engine.model_sizes import held_bytes, sizes_of_parts
 from flux2engine.streaming import BlockStream, Streaming, load_streamed, stream_of
 from flux2engine.text_encoder import TextEncoder
 from flux2engine.transformer import BLOCK_LISTS, Flux2Transformer

@@ -18,8 +18,17 @@ from torch import Tensor, nn
 
 from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.identify import Identified
-from flux2engine.weights.loading import Place, assign, fill, not_finite, packed_layer, placed, places, wanted_dtype
-from flux2engine.weights.packed import UnpackedSource
+from flux2engine.weights.loading import (
+    Place,
+    assign,
+    fill,
+    not_finite,
+    packed_layer,
+    placed,
+    places,
+    stays_packed,
+    wanted_dtype,
+)
 from flux2engine.weights.packed_linear import PackedLinear
 from flux2engine.weights.safetensors_file import is_finite
 
@@ -67,12 +76,8 @@ class FileBlocks:
         """Take each block's places by their names within it; `module` says which are linear layers."""
         self._checkpoint = checkpoint
         self._dtype = dtype
-        cpu = torch.device("cpu")
         self._blocks = [
-            {
-                name: (place, keep_packed and packed_layer(module, checkpoint, place, cpu) is not None)
-                for name, place in block.items()
-            }
+            {name: (place, keep_packed and stays_packed(module, checkpoint, place)) for name, place in block.items()}
             for block in blocks
         ]
         self._checked: set[int] = set()
@@ -83,9 +88,7 @@ class FileBlocks:
         for name, (place, packed) in self._blocks[block].items():
             wanted = wanted_dtype(place, self._checkpoint, self._dtype)
             if packed:
-                assert isinstance(self._checkpoint, UnpackedSource)  # nothing else has packed layers
-                parts = [self._checkpoint.packed_weight(part) for part in place.piece.names]
-                weight: Weight = PackedLinear(parts, cpu)
+                weight: Weight = packed_layer(self._checkpoint, place, cpu)
             else:
                 weight = placed(self._checkpoint, place, cpu, wanted)
             if block not in self._checked and not _finite(weight, wanted):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -287,3 +289,18 @@ def test_what_is_held_in_memory_is_not_read_again(tmp_path: Path, monkeypatch: p
     assert asked == []
     velocity(mapped, torch.float32)
     assert len(asked) == 2 * 8 + 3 * 2  # matrices of two double and three single blocks
+
+
+def test_what_is_let_go_is_free_at_once(tmp_path: Path) -> None:
+    """Places and weights, without waiting for the collector; the control: held elsewhere, they stay."""
+    module, stream, _ = streamed(official(tmp_path, torch.float32), torch.float32, Streaming(kept=1))
+    velocity(module, torch.float32)
+    alive = [weakref.ref(place._buffer) for place in (*stream._places, *stream._there.values())]
+    gc.disable()
+    try:
+        del stream
+        assert all(buffer() is not None for buffer in alive)
+        del module
+        assert all(buffer() is None for buffer in alive)
+    finally:
+        gc.enable()

@@ -69,8 +69,8 @@ def fill(
 ) -> int:
     """Fill one place of a module and check its values; return the bytes placed. WeightsError as `load_weights`."""
     wanted = wanted_dtype(place, checkpoint, dtype)
-    layer = packed_layer(module, checkpoint, place, device) if keep_packed else None
-    if layer is not None:
+    if keep_packed and stays_packed(module, checkpoint, place):
+        layer = packed_layer(checkpoint, place, device)
         for name, part in zip(place.piece.names, layer.parts, strict=True):
             if not is_finite(part.dequantised(wanted)):
                 raise WeightsError(f"{checkpoint.name} holds values that are not finite", mismatched=(name,))
@@ -85,22 +85,24 @@ def fill(
     return target.nbytes
 
 
-def packed_layer(
-    module: nn.Module, checkpoint: WeightSource, place: Place, device: torch.device
-) -> PackedLinear | None:
-    """Return the layer that keeps a place's weight packed; None where that is no linear layer's or not packed.
+def stays_packed(module: nn.Module, checkpoint: WeightSource, place: Place) -> bool:
+    """Say, from names alone, whether a place is a linear layer's whose weight is packed, whole or in parts.
 
     Swapped halves (of the final layer alone) are unpacked: a format's blocks need not end at the middle.
     """
     name, source = place.names[0], place.piece
     if not isinstance(checkpoint, UnpackedSource) or len(place.names) > 1 or not name.endswith(".weight"):
-        return None
+        return False
     if source.change not in ("same", "joined") or not all(part in checkpoint.packed for part in source.names):
-        return None
+        return False
     linear = module.get_submodule(name.removesuffix(".weight"))
-    if type(linear) is not nn.Linear or linear.bias is not None:  # no packed layer of FLUX.2 or its encoders has one
-        return None
-    return PackedLinear([checkpoint.packed_weight(part).to(device) for part in source.names], device)
+    return type(linear) is nn.Linear and linear.bias is None  # no packed layer of FLUX.2 or its encoders has one
+
+
+def packed_layer(checkpoint: WeightSource, place: Place, device: torch.device) -> PackedLinear:
+    """Return the layer that keeps the weight of a place packed that `stays_packed`."""
+    assert isinstance(checkpoint, UnpackedSource)
+    return PackedLinear([checkpoint.packed_weight(part).to(device) for part in place.piece.names], device)
 
 
 def places(module: nn.Module, checkpoint: WeightSource, found: Identified) -> list[Place]:

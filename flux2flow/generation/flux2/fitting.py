@@ -14,7 +14,8 @@ from flux2flow.generation.flux2.library import RESERVED, models_folder, translat
 
 if TYPE_CHECKING:
     from flux2engine.library import InstalledModel
-    from flux2engine.memory_plan import MemoryPlan, ModelSizes
+    from flux2engine.memory_plan import MemoryPlan
+    from flux2engine.model_sizes import ModelSizes
     from flux2engine.variants import ModelVariant
 
 REFERENCE_PIXELS = 1024 * 1024
@@ -112,7 +113,7 @@ def speeds() -> tuple[str, ...]:
 
 def formats() -> tuple[str, ...]:
     """Name the packed formats whose size is known."""
-    from flux2engine.memory_plan import FORMATS
+    from flux2engine.model_sizes import FORMATS
 
     return tuple(FORMATS)
 
@@ -120,7 +121,7 @@ def formats() -> tuple[str, ...]:
 def _sizes(name: str, packed: str | None, element_size: int) -> tuple[ModelVariant, ModelSizes]:
     """Return an installed model's sizes, as its files pack it; else a published one's, in a format that is named."""
     from flux2engine.library import Library, published_models
-    from flux2engine.memory_plan import sizes_of
+    from flux2engine.model_sizes import sizes_of
 
     folder = models_folder()
     installed = {model.name: model for model in Library(folder).models()} if Path(folder).is_dir() else {}
@@ -138,7 +139,7 @@ def _sizes(name: str, packed: str | None, element_size: int) -> tuple[ModelVaria
 
 
 def _installed(model: InstalledModel, element_size: int) -> ModelSizes:
-    from flux2engine.memory_plan import held_bytes, sizes_of_parts
+    from flux2engine.model_sizes import held_bytes, sizes_of_parts
     from flux2engine.working_memory import text_encoder_parameters
 
     assert model.text_encoder is not None
