@@ -182,15 +182,15 @@ def _header(walk: _Walk) -> GgufHeader:
         parts = metadata[_SPLIT_KEY][:20]
         raise MalformedError(f"it is one of {parts} parts; join them first (llama.cpp: llama-gguf-split --merge)")
     alignment = _alignment(metadata)
-    infos = [_info(walk) for _ in range(count)]
+    listed = [_tensor(walk) for _ in range(count)]
     data_start = _padded(walk.position, alignment)
-    _require_tiling(infos, walk.size - data_start, alignment)
+    _require_tiling(listed, walk.size - data_start, alignment)
     tensors: dict[str, GgufTensor] = {}
-    for info in infos:
-        if info.stored.name in tensors:
-            raise MalformedError(f"{info.stored.name} is in it twice")
-        tensors[info.stored.name] = info
-    stored = Header(tuple(info.stored for info in infos), metadata, data_start, walk.size)
+    for tensor in listed:
+        if tensor.stored.name in tensors:
+            raise MalformedError(f"{tensor.stored.name} is in it twice")
+        tensors[tensor.stored.name] = tensor
+    stored = Header(tuple(tensor.stored for tensor in listed), metadata, data_start, walk.size)
     return GgufHeader(MappingProxyType(tensors), MappingProxyType(metadata), stored)
 
 
@@ -265,7 +265,7 @@ def _alignment(metadata: Mapping[str, str]) -> int:
 # --- tensors -----------------------------------------------------------------------------------------------------
 
 
-def _info(walk: _Walk) -> GgufTensor:
+def _tensor(walk: _Walk) -> GgufTensor:
     raw = walk.text(MAX_NAME_LENGTH, "a tensor's name")
     if not _NAME.fullmatch(raw):
         raise MalformedError(f"{ascii(raw)[:80]} is not a tensor name")
@@ -289,10 +289,10 @@ def _info(walk: _Walk) -> GgufTensor:
     return GgufTensor(block, shape, TensorEntry(name, dtype, stored_shape, start, start + blocks * block.nbytes))
 
 
-def _require_tiling(infos: list[GgufTensor], data_size: int, alignment: int) -> None:
+def _require_tiling(listed: list[GgufTensor], data_size: int, alignment: int) -> None:
     """Raise unless each tensor starts where the padding after another ends, and the file ends with the last one's."""
     position = end = 0
-    for entry in sorted((info.stored for info in infos), key=lambda entry: entry.start):
+    for entry in sorted((tensor.stored for tensor in listed), key=lambda entry: entry.start):
         if entry.start != position:
             raise MalformedError(f"{entry.name} starts at {entry.start}, expected {position} (a hole or an overlap)")
         end, position = entry.end, _padded(entry.end, alignment)

@@ -128,14 +128,14 @@ def pair(key: bytes, type_number: int, value: bytes) -> bytes:
     return text(key) + struct.pack("<I", type_number) + value
 
 
-def info(name: bytes = b"a", sizes: Iterable[int] = (8,), number: int = 0, start: int = 0) -> bytes:
+def tensor_header(name: bytes = b"a", sizes: Iterable[int] = (8,), number: int = 0, start: int = 0) -> bytes:
     """Return what a header says of one tensor; `sizes` as the file has them, the innermost first."""
     sizes = tuple(sizes)
     return text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, number, start)
 
 
 def file_bytes(
-    infos: Iterable[bytes] = (info(),),
+    tensor_headers: Iterable[bytes] = (tensor_header(),),
     pairs: Iterable[bytes] = (),
     data: bytes = b"\0" * 32,
     *,
@@ -145,7 +145,7 @@ def file_bytes(
     alignment: int = 32,
 ) -> bytes:
     """Return a file; `tensors` and `metadata` are what it says of their numbers."""
-    infos, pairs = tuple(infos), tuple(pairs)
-    counts = (len(infos) if tensors is None else tensors, len(pairs) if metadata is None else metadata)
-    header = b"GGUF" + struct.pack("<IQQ", version, *counts) + b"".join(pairs) + b"".join(infos)
+    tensor_headers, pairs = tuple(tensor_headers), tuple(pairs)
+    counts = (len(tensor_headers) if tensors is None else tensors, len(pairs) if metadata is None else metadata)
+    header = b"GGUF" + struct.pack("<IQQ", version, *counts) + b"".join(pairs) + b"".join(tensor_headers)
     return header + b"\0" * (-len(header) % alignment) + data

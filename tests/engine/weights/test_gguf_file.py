@@ -18,7 +18,7 @@ from flux2engine.errors import WeightsError
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.gguf_file import BLOCKS, is_gguf, read_gguf_header
 from flux2engine.weights.safetensors_file import MAX_TENSORS
-from tests.engine.weights.gguf_files import NUMBERS, Packed, file_bytes, info, pack, pair, text, write_gguf
+from tests.engine.weights.gguf_files import NUMBERS, Packed, file_bytes, pack, pair, tensor_header, text, write_gguf
 
 MOST = 2_000_000  # bytes that refusing a file may take
 STRING, LIST, U8, U32, U64 = 8, 9, 0, 4, 10
@@ -32,7 +32,7 @@ def listed(kind: int, count: int, body: bytes = b"") -> bytes:
 
 def two(second_start: int, data: int = 64) -> bytes:
     """Return a file of two tensors of 32 bytes."""
-    return file_bytes([info(b"a"), info(b"b", start=second_start)], data=b"\0" * data)
+    return file_bytes([tensor_header(b"a"), tensor_header(b"b", start=second_start)], data=b"\0" * data)
 
 
 def test_types_are_ggmls() -> None:
@@ -70,9 +70,9 @@ def test_versions_and_alignments(version: int, alignment: int | None, tmp_path: 
     """Versions 2 and 3 are one layout; the data starts, and tensors follow each other, at the alignment's multiples."""
     pairs = [] if alignment is None else [pair(b"general.alignment", U32, struct.pack("<I", alignment))]
     step = alignment or 32
-    infos = [info(b"a", (3,)), info(b"b", (1,), start=-(-12 // step) * step)]
+    tensor_headers = [tensor_header(b"a", (3,)), tensor_header(b"b", (1,), start=-(-12 // step) * step)]
     data = struct.pack("<3f", 1, 2, 3) + b"\0" * (-12 % step) + struct.pack("<f", 4)
-    (tmp_path / "a.gguf").write_bytes(file_bytes(infos, pairs, data, version=version, alignment=step))
+    (tmp_path / "a.gguf").write_bytes(file_bytes(tensor_headers, pairs, data, version=version, alignment=step))
     source = open_weights(tmp_path / "a.gguf")
     assert source.tensor("a").tolist() == [1, 2, 3]
     assert source.tensor("b").tolist() == [4]
@@ -106,6 +106,11 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "text-not-utf-8": (file_bytes(pairs=[pair(b"k", STRING, text(b"\xff\xfe"))]), "the metadata k is not UTF-8"),
     "alignment-0": (file_bytes(pairs=[pair(b"general.alignment", U32, b"\0" * 4)]), "general.alignment is 0;"),
     "alignment-24": (file_bytes(pairs=[pair(b"general.alignment", U8, b"\x18")]), "general.alignment is 24;"),
+    "alignment-4": (file_bytes(pairs=[pair(b"general.alignment", U8, b"\4")]), "general.alignment is 4;"),
+    "alignment-2^17": (
+        file_bytes(pairs=[pair(b"general.alignment", U32, struct.pack("<I", 1 << 17))]),
+        "general.alignment is 131072;",
+    ),
     "alignment-2^31": (
         file_bytes(pairs=[pair(b"general.alignment", U32, struct.pack("<I", 1 << 31))]),
         "it must be a power of two from 8 to 65536",
@@ -116,19 +121,22 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     ),
     "one-of-parts": (file_bytes(pairs=[pair(b"split.count", U8, b"\3")]), "one of 3 parts; join them first"),
     "split-text": (file_bytes(pairs=[pair(b"split.count", STRING, text(b"many"))]), "one of many parts"),
-    "name-traversal": (file_bytes([info(b"../../etc/x")]), "is not a tensor name"),
-    "name-control": (file_bytes([info(b"a\x1b[31m")]), "is not a tensor name"),
-    "name-long": (file_bytes([info(b"a" * 300)]), "a tensor's name claims 300 bytes"),
-    "name-twice": (file_bytes([info(), info(start=32)], data=b"\0" * 64), "a is in it twice"),
-    "rank-0": (file_bytes([info(sizes=())]), "a has 0 dimensions"),
-    "rank-5": (file_bytes([info(sizes=[1] * 5)]), "a has 5 dimensions"),
+    "name-traversal": (file_bytes([tensor_header(b"../../etc/x")]), "is not a tensor name"),
+    "name-control": (file_bytes([tensor_header(b"a\x1b[31m")]), "is not a tensor name"),
+    "name-long": (file_bytes([tensor_header(b"a" * 300)]), "a tensor's name claims 300 bytes"),
+    "name-twice": (file_bytes([tensor_header(), tensor_header(start=32)], data=b"\0" * 64), "a is in it twice"),
+    "rank-0": (file_bytes([tensor_header(sizes=())]), "a has 0 dimensions"),
+    "rank-5": (file_bytes([tensor_header(sizes=[1] * 5)]), "a has 5 dimensions"),
     "rank-2^32": (file_bytes([text(b"a") + b"\xff" * 4]), "a has 4294967295 dimensions"),
-    "size-0": (file_bytes([info(sizes=[8, 0])]), "a has rows of 8 values"),
-    "sizes-overflow": (file_bytes([info(sizes=[1 << 62, 1 << 62, 8])]), "the data has 32"),
-    "iq2": (file_bytes([info(sizes=[256], number=16)]), "a is of the type IQ2_XXS, which is not read; F32, F16"),
-    "type-unknown": (file_bytes([info(number=999)]), "a is of the unknown type 999"),
+    "size-0": (file_bytes([tensor_header(sizes=[8, 0])]), "a has rows of 8 values"),
+    "sizes-overflow": (file_bytes([tensor_header(sizes=[1 << 62, 1 << 62, 8])]), "the data has 32"),
+    "iq2": (
+        file_bytes([tensor_header(sizes=[256], number=16)]),
+        "a is of the type IQ2_XXS, which is not read; F32, F16",
+    ),
+    "type-unknown": (file_bytes([tensor_header(number=999)]), "a is of the unknown type 999"),
     "row-not-whole-blocks": (
-        file_bytes([info(sizes=[48, 2], number=NUMBERS["Q8_0"])], data=b"\0" * 128),
+        file_bytes([tensor_header(sizes=[48, 2], number=NUMBERS["Q8_0"])], data=b"\0" * 128),
         "a has rows of 48 values in Q8_0, which packs 32 at a time",
     ),
     "offset-unaligned": (two(36, 68), "b starts at 36, expected 32"),
@@ -136,7 +144,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "hole": (two(64, 96), "b starts at 64, expected 32 (a hole or an overlap)"),
     "offset-2^64": (two((1 << 64) - 32), "b starts at 18446744073709551584, expected 32"),
     "truncated-data": (ONE_TENSOR[:-1], "the tensors take 32 bytes and the data has 31"),
-    "truncated-header": (file_bytes([info(b"long-name")])[:40], "ends after the file does"),
+    "truncated-header": (file_bytes([tensor_header(b"long-name")])[:40], "ends after the file does"),
     "no-data": (file_bytes(data=b""), "the tensors take 32 bytes and the data has 0"),
     "tail": (ONE_TENSOR + b"\0", "the tensors take 32 bytes and the data has 33"),
 }
@@ -239,7 +247,10 @@ def test_a_file_that_shrinks_is_refused(tmp_path: Path) -> None:
 
 
 FUZZED = file_bytes(
-    [info(b"a", (32, 2), NUMBERS["Q8_0"]), info(b"blk.0.attn_q.weight", (4, 4), NUMBERS["F16"], start=96)],
+    [
+        tensor_header(b"a", (32, 2), NUMBERS["Q8_0"]),
+        tensor_header(b"blk.0.attn_q.weight", (4, 4), NUMBERS["F16"], start=96),
+    ],
     [
         pair(b"general.architecture", STRING, text(b"llama")),
         pair(b"llama.attention.head_count", U32, struct.pack("<I", 2)),
