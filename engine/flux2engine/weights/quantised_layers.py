@@ -146,7 +146,7 @@ def _layers(source: WeightSource, text: str) -> Mapping[str, Any]:
         raise refused(f"is not JSON ({error})") from error
     if not isinstance(value, dict) or not isinstance(value.get("layers"), dict):
         raise refused("has no object of layers")
-    if value.get("format_version", _READ_VERSION) != _READ_VERSION:
+    if str(value.get("format_version", _READ_VERSION)) != _READ_VERSION:
         raise UnknownLayoutError(
             f"{source.name}: {_METADATA} has the version {ascii(value['format_version'])[:40]}; {_READ_VERSION} is"
             " read; bring the bf16 file"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.fp8 import Float8Weight
+from flux2engine.weights.identify import identify
 from flux2engine.weights.nvfp4 import NVFP4Weight
 from flux2engine.weights.packed import UnpackedSource
+from tests.engine import checkpoints
 from tests.engine.weights import float8_files as files
 from tests.engine.weights.float8_files import File
 
@@ -109,6 +113,32 @@ def test_marks(mark: Tensor, full_precision: bool, tmp_path: Path) -> None:
     assert other.input_scale is None
     assert weight.full_precision is full_precision
     assert torch.equal(other.dequantised(), file.plain[f"{PROJ}.weight"])
+
+
+@pytest.mark.parametrize("generation", ["first", "second"])
+@pytest.mark.parametrize("name", ["klein-4b", "dev"])
+def test_text_encoders(name: str, generation: str, tmp_path: Path) -> None:
+    """A language model as ComfyUI's users have it, its tokenizer a tensor of bytes, is read by the same rules."""
+    written = checkpoints.write_text_encoder_file(tmp_path, name, dtype=torch.bfloat16)
+    ending = ".scale_weight" if generation == "first" else ".weight_scale"
+    tensors, wanted = {}, {}
+    for key, tensor in load_file(written).items():
+        if tensor.ndim != 2 or ".layers." not in key:
+            tensors[key] = wanted[key] = tensor
+            continue
+        made, layer = files.fp8(tensor), key.removesuffix(".weight")
+        tensors |= {key: made.tensors[".weight"], layer + ending: made.tensors[".weight_scale"]}
+        if generation == "second":
+            tensors[f"{layer}.comfy_quant"] = files.declaration(format="float8_e4m3fn")
+        wanted[key] = made.stands_for
+    if generation == "first":
+        tensors["scaled_fp8"] = torch.empty(0, dtype=E4M3)
+    source = opened(File(tensors, {}, {}), tmp_path)
+    config = checkpoints.write_text_encoder(tmp_path, name) / "text_encoder" / "config.json"
+    found = identify(source, json.loads(config.read_text(encoding="utf-8")))
+    assert (found.kind, found.shape) == ("text_encoder", checkpoints.sibling(name).text_encoder)
+    assert set(source.forms) == set(wanted)
+    assert all(torch.equal(source.tensor(key), tensor) for key, tensor in wanted.items())
 
 
 def _without(*endings: str) -> Callable[[File], object]:
