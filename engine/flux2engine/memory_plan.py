@@ -14,7 +14,7 @@ from typing import Literal
 
 from flux2engine import working_memory
 from flux2engine.errors import DeviceError
-from flux2engine.model_sizes import ModelSizes, autoencoder_parameters
+from flux2engine.model_sizes import ModelSizes, autoencoder_parameters, sizes_of
 from flux2engine.variants import PIXELS_PER_TOKEN, ModelVariant
 
 Profile = Literal["resident", "staged", "streamed", "mapped"]
@@ -175,7 +175,7 @@ def largest_plate(sizes: ModelSizes, variant: ModelVariant, work: Work, budget: 
     return 0
 
 
-def offloaded(variant: ModelVariant, work: Work, element_size: int = 2) -> Mapping[str, int]:
+def offloaded(variant: ModelVariant, work: Work, packed: str | None = None, element_size: int = 2) -> Mapping[str, int]:
     """Return the bytes that diffusers' three kinds of offloading move for every plate, by formula.
 
     Model offload (accelerate's `cpu_offload_with_hook`) brings each whole model in, and takes it back out when the
@@ -183,10 +183,12 @@ def offloaded(variant: ModelVariant, work: Work, element_size: int = 2) -> Mappi
     group offload (`apply_group_offloading`) does the same by groups, with a stream beside what is computed. All run
     the whole language model, head and unused layers included.
     """
-    text = working_memory.whole_text_encoder_parameters(variant.text_encoder) * element_size
-    config = variant.transformer
-    blocks = sum(working_memory.block_parameters(config)) + working_memory.outside_parameters(config)
-    transformer, autoencoder = blocks * element_size, autoencoder_parameters(variant.autoencoder) * element_size
+    sizes, config = sizes_of(variant, packed, element_size), variant.text_encoder
+    around = working_memory.whole_text_encoder_parameters(config) - config.layers * (
+        working_memory.text_layer_parameters(config)
+    )
+    text = around * element_size + config.layers * sizes.text_layers[0]
+    transformer, autoencoder = sizes.transformer, autoencoder_parameters(variant.autoencoder) * element_size
     texts = text * work.passes  # the empty prompt is encoded for each plate, too
     layers = texts + work.steps * work.passes * transformer + autoencoder
     return {"model offload": 2 * (text + transformer + autoencoder), "sequential": layers, "group": layers}
@@ -251,7 +253,7 @@ class _Facts:
 def _working(sizes: ModelSizes, variant: ModelVariant, work: Work | None, element_size: int) -> _Working:
     if work is None:
         return _Working(0, 0, 0, 0)
-    text = working_memory.encode_text_bytes(variant.text_encoder, element_size)
+    text = working_memory.encode_text_bytes(variant.text_encoder, element_size) + sizes.text_unpacked
     largest = max(work.references, default=0)
     encode = working_memory.encode_bytes(variant.autoencoder, largest, _FP32)
     step = working_memory.step_bytes(variant.transformer, tokens(variant, work), element_size) + sizes.unpacked

@@ -17,6 +17,8 @@ from flux2engine.variants import AutoencoderConfig, ModelVariant, TinyAutoencode
 from flux2engine.weights.layouts import autoencoder_shapes
 
 _FP32 = 4
+# Of the bytes that a part would have in the dtype that computes: with fewer, its weights are packed.
+_PACKED_BELOW = 0.9
 # What a record of the library calls dtypes that are not packed.
 _DENSE = frozenset({"float64", "float32", "float16", "bfloat16"})
 # Of a tensor's packed form, only a piece is held in fp32 at a time (weights/packed_linear.py).
@@ -48,7 +50,8 @@ class ModelSizes:
     autoencoder: int
     outside: int  # of the transformer, what is in no block
     blocks: tuple[int, ...]  # in the order in which they run
-    unpacked: int = 0  # the largest layer that is unpacked while it multiplies
+    unpacked: int = 0  # the transformer's largest matrix while it is unpacked to multiply
+    text_unpacked: int = 0  # the text encoder's
     read: int = 0  # what reading one matrix takes on the host before it is in its place
 
     @property
@@ -60,27 +63,30 @@ class ModelSizes:
 def sizes_of(
     variant: ModelVariant, packed: str | None = None, element_size: int = 2, stored_size: int = 2
 ) -> ModelSizes:
-    """Return a model's sizes from its shape: computing in so many bytes a value, its blocks packed in a format or not.
+    """Return a model's sizes from its shape: computing in so many bytes a value, packed in a format or not.
 
-    Its text encoder is as it computes; the autoencoder is counted in fp32, which is most. DeviceError for a format
-    that is not in FORMATS.
+    Packed are the linear layers of the transformer's blocks and of the text encoder's layers. The autoencoder is
+    counted in fp32, which is most. DeviceError for a format that is not in FORMATS.
     """
     if packed is not None and packed not in FORMATS:
         raise DeviceError(f"the format {packed!r} is not known here; it is one of {', '.join(FORMATS)}")
     config, text = variant.transformer, variant.text_encoder
     a_weight = element_size if packed is None else FORMATS[packed]
     matrix = working_memory.largest_matrix(config)
-    layer = working_memory.text_layer_parameters(text) * element_size
+    text_matrix = text.hidden_size * text.feed_forward_size
+    layers = max(text.taps)
+    layer = round(working_memory.text_layer_parameters(text) * a_weight)
     # A matrix is read as it is stored; one that has to be cast is there twice.
     read = matrix * stored_size + (matrix * element_size if stored_size != element_size else 0)
     return ModelSizes(
         name=variant.name,
-        text_encoder=working_memory.text_encoder_parameters(text) * element_size,
-        text_layers=(layer,) * max(text.taps),
+        text_encoder=text.vocabulary * text.hidden_size * element_size + layers * layer,
+        text_layers=(layer,) * layers,
         autoencoder=autoencoder_parameters(variant.autoencoder) * _FP32,
         outside=working_memory.outside_parameters(config) * element_size,
         blocks=tuple(round(count * a_weight) for count in working_memory.block_parameters(config)),
-        unpacked=0 if packed is None else matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE),
+        unpacked=0 if packed is None else unpacked_bytes(matrix, element_size),
+        text_unpacked=0 if packed is None else unpacked_bytes(text_matrix, element_size),
         read=read if packed is None else round(matrix * a_weight),
     )
 
@@ -104,7 +110,8 @@ def sizes_of_parts(
     within = (transformer - outside) / max(sum(published.blocks), 1)
     layers = text_encoder / max(published.text_encoder, 1)
     matrix = working_memory.largest_matrix(variant.transformer)
-    packed = within < 0.9  # in fewer bytes a weight than the dtype that computes
+    packed = within < _PACKED_BELOW
+    text_matrix = variant.text_encoder.hidden_size * variant.text_encoder.feed_forward_size
     return replace(
         published,
         text_encoder=text_encoder,
@@ -112,8 +119,14 @@ def sizes_of_parts(
         autoencoder=autoencoder,
         outside=outside,
         blocks=tuple(int(block * within) for block in published.blocks),
-        unpacked=matrix * element_size + min(matrix * _FP32, _UNPACKED_AT_ONCE) if packed else 0,
+        unpacked=unpacked_bytes(matrix, element_size) if packed else 0,
+        text_unpacked=unpacked_bytes(text_matrix, element_size) if layers < _PACKED_BELOW else 0,
     )
+
+
+def unpacked_bytes(weights: int, element_size: int) -> int:
+    """Return what unpacking a matrix of so many weights takes: the matrix, and a piece of it in fp32."""
+    return weights * element_size + min(weights * _FP32, _UNPACKED_AT_ONCE)
 
 
 def autoencoder_parameters(config: AutoencoderConfig | TinyAutoencoderConfig) -> int:

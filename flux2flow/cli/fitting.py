@@ -49,7 +49,7 @@ def picture_size(_context: click.Context, _option: click.Parameter, text: str) -
 @click.option("--size", metavar="WIDTHxHEIGHT", default="1024x1024", show_default=True, callback=picture_size)
 @click.option("--references", type=click.IntRange(0, 10), default=0, show_default=True, help="Pictures for a plate.")
 @click.option("--steps", type=click.IntRange(1, 100), help="Default: the model's own.")
-@click.option("--packed", metavar="FORMAT", help="As if its blocks were packed so: fp8, nf4, q4_k …")
+@click.option("--packed", metavar="FORMAT", help="As if its layers were packed so: fp8, nf4, q4_k …")
 @click.option("--card", metavar="CARD", help="Also say seconds a step: rtx-4090, rtx-4060 or cpu.")
 @options.as_json
 def fit(
@@ -109,7 +109,7 @@ def _show(found: Fit) -> None:
     console.table(headings, rows, right=frozenset(range(2, len(headings))))
     _paragraph(f"{', '.join(plates)}: what moves to the device for each plate of so many")
     beside = ", ".join(f"{name} {size_text(nbytes)}" for name, nbytes in found.diffusers)
-    _paragraph(f"diffusers' offloading, unpacked, moves for every plate: {beside}")
+    _paragraph(f"diffusers' offloading would move for every plate, by formula: {beside}")
     console.line()
     if found.chosen is None:
         _paragraph(found.refusal, color="red")

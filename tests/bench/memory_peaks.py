@@ -58,14 +58,26 @@ def main() -> None:
         print(json.dumps(measured(CONFIGURATIONS[given.child], given.folder)))
         return
     lines = [f"# {datetime.now(UTC):%Y-%m-%d}: memory plan against measurement", ""]
-    with tempfile.TemporaryDirectory() as folder:
-        for stored in sorted({one.stored for one in CONFIGURATIONS}):
-            write_model(Path(folder) / stored, stored)
-        lines += [*peaks(Path(folder)), "", *moved_small(Path(folder), given.plates), "", *moved_true(given.plates)]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        write_models(folder)
+        lines += [*peaks(folder), "", *moved_small(folder, given.plates), "", *moved_true(given.plates)]
     text = "\n".join(lines) + "\n"
     print(text)
     if given.log is not None:
         (given.log / f"{datetime.now(UTC):%Y-%m-%d}-memory.log").write_text(text, encoding="utf-8")
+
+
+def write_models(folder: Path) -> None:
+    """Write every model that is not there yet: those that are measured, and a small one that warms up."""
+    from tests.engine.installed_models import install
+
+    for stored in sorted({one.stored for one in CONFIGURATIONS}):
+        if not (folder / stored).is_dir():
+            write_model(folder / stored, stored)
+    for name, variant in (("warm", "klein-4b"), ("small", "klein-9b")):
+        if not (folder / name).is_dir():
+            install(folder / name, variant)
 
 
 def write_model(folder: Path, stored: str) -> None:
@@ -121,7 +133,6 @@ def measured(configuration: Configuration, folder: Path) -> dict[str, object]:
     from flux2engine.memory_plan import Work
     from flux2engine.phases import Job, JobDone, open_caches, paint
     from flux2engine.stages import InstalledParts, Stages
-    from tests.engine.installed_models import install
     from tests.engine.weights.measured_child import status
 
     torch.set_num_threads(1)
@@ -133,8 +144,7 @@ def measured(configuration: Configuration, folder: Path) -> dict[str, object]:
         events = list(paint(stages, [job], open_caches(None)))
         return sum(isinstance(event, JobDone) for event in events)
 
-    with tempfile.TemporaryDirectory() as small:
-        painted(Stages(InstalledParts(install(Path(small), "klein-4b")), cpu, "staged"))
+    painted(Stages(InstalledParts(Library(folder / "warm" / "models").model("klein-4b")), cpu, "staged"))
     model = Library(folder / configuration.stored / "models").model("bench")
     work = Work(SIDE, SIDE, steps=4, references=(SIDE * SIDE,))
     budget = None if configuration.budget is None else configuration.budget * MEGABYTE
@@ -159,13 +169,23 @@ def peaks(folder: Path) -> list[str]:
     # Without these the allocator keeps what is freed, and a phase would be charged with the one before it.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     rows = ["| configuration | weights | planned peak | measured peak | planned / measured |", "|---|---|---|---|---|"]
-    for number, configuration in enumerate(CONFIGURATIONS):
-        command = [sys.executable, __file__, "--child", str(number), "--folder", str(folder)]
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
-        if ended.returncode:
-            rows.append(f"| {configuration.name} | failed: {ended.stderr.strip().splitlines()[-1]} |")
+    children = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--child", str(number), "--folder", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        for number in range(len(CONFIGURATIONS))
+    ]
+    for configuration, child in zip(CONFIGURATIONS, children, strict=True):
+        out, errors = child.communicate()
+        if child.returncode:
+            rows.append(f"| {configuration.name} | failed: {errors.strip().splitlines()[-1]} |")
             continue
-        found = json.loads(ended.stdout.splitlines()[-1])
+        found = json.loads(out.splitlines()[-1])
         kept = f" ({found['kept']} of 7)" if found["kept"] else ""
         planned, real = found["planned"] / MEGABYTE, found["measured"] / MEGABYTE
         weights = found["weights"] / MEGABYTE
@@ -178,13 +198,13 @@ def peaks(folder: Path) -> list[str]:
 
 def moved_small(folder: Path, counts: list[int]) -> list[str]:
     """Count what the instrumented loader moves for campaigns of a small klein 9B, 64 × 64 px."""
+    from flux2engine.library import Library
     from flux2engine.memory import choose_placement
     from flux2engine.memory_plan import Work
     from flux2engine.phases import Job, JobDone, open_caches, paint
     from flux2engine.stages import InstalledParts, Stages
-    from tests.engine.installed_models import install
 
-    model = install(folder / "small", "klein-9b")
+    model = Library(folder / "small" / "models").model("klein-9b")
     rows = ["| small klein 9B, bytes moved per plate | N | loader | plan |", "|---|---|---|---|"]
     for residency, profile in (("staged", "24 GB: staged"), ("streamed", "8 GB: streamed")):
         for count in counts:
@@ -230,17 +250,17 @@ def moved_true(counts: list[int]) -> list[str]:
             stay = f", {plan.kept} of {len(sizes_of(variant).blocks)} blocks stay" if plan.kept else ""
             text = ", text encoder streamed" if plan.text_streamed else ""
             moved = " | ".join(f"{plan.moved_per_plate(count) / 1e9:.1f}" for count in counts)
-            peer = offloaded(variant, work)
-            fits = peer["model offload"] / 2 < 2.5 * card * 1e9  # no single part may be larger than the card
-            whole = max(sizes_of(variant).transformer, sizes_of(variant).text_encoder) < card * 1e9
-            model = f"{peer['model offload'] / 1e9:.1f}" if whole and fits else "does not fit"
+            peer = offloaded(variant, work, packed)
+            sizes = sizes_of(variant, packed)
+            whole = max(sizes.transformer, sizes.text_encoder) < card * 1e9  # each part has to fit as a whole
+            model = f"{peer['model offload'] / 1e9:.1f}" if whole else "does not fit"
             rows.append(
                 f"| {name} {packed or 'bf16'}, {card} GB | {plan.profile}{stay}{text} | {moved} | {model}"
                 f" | {peer['sequential'] / 1e9:.1f} | {peer['group'] / 1e9:.1f} |"
             )
     rows.append("")
     rows.append(
-        "diffusers' columns are bf16, unpacked, by formula; group offload with a stream moves what sequential does."
+        "diffusers' columns are by formula, in the same format; group offload moves what sequential offload does."
     )
     return rows
 

@@ -100,6 +100,19 @@ def test_packed_sizes_are_the_published_ones(name: str, packed: str | None, size
     assert sizes_of(VARIANTS[name], packed).transformer / GB == pytest.approx(size, rel=0.005)
 
 
+@pytest.mark.parametrize(
+    ("name", "packed", "size"),
+    [
+        *(("dev", *pair) for pair in ((None, 34.7), ("fp8", 18.0), ("nf4", 9.94))),
+        *(("klein-9b", *pair) for pair in ((None, 11.7), ("fp8", 6.5), ("nf4", 3.9))),
+        *(("klein-4b", *pair) for pair in ((None, 6.2), ("fp8", 3.5), ("nf4", 2.2))),
+    ],
+)
+def test_packed_text_encoders_have_the_published_sizes(name: str, packed: str | None, size: float) -> None:
+    """Up to the last layer that is used; to a tenth of a gigabyte."""
+    assert sizes_of(VARIANTS[name], packed).text_encoder / GB == pytest.approx(size, abs=0.1)
+
+
 def test_an_unknown_format_is_refused() -> None:
     """With those that are known."""
     with pytest.raises(DeviceError, match=r"'q3' is not known here; it is one of fp8, int8, nf4"):
@@ -145,7 +158,8 @@ def test_a_step_computes_what_torch_counts(name: str, teraflop: float) -> None:
     [
         ("dev", None, 141, 64, "resident"),
         ("dev", None, 80, 64, "staged"),
-        ("dev", "nf4", 40, 64, "staged"),
+        ("dev", "nf4", 24, 64, "staged"),
+        ("dev", "nf4", 40, 64, "resident"),
         ("dev", None, 24, 128, "streamed"),
         ("klein-9b", None, 24, 64, "staged"),
         ("klein-9b", "nf4", 24, 64, "resident"),

@@ -100,7 +100,7 @@ def fit(
             chosen=None if chosen is None else shown(chosen),
             refusal="" if chosen else refusal(sizes, variant, work, budget, stated, element_size),
             profiles=tuple(shown(plan) for plan in stated),
-            diffusers=tuple(offloaded(variant, work, element_size).items()),
+            diffusers=tuple(offloaded(variant, work, packed, element_size).items()),
         )
 
 
