@@ -29,6 +29,7 @@ from flux2engine.weights.layouts import transformer_shapes
 from flux2engine.weights.loading import load_weights
 from tests.engine import checkpoints
 from tests.engine.language_model_files import write_language_model
+from tests.engine.parity import peer
 from tests.engine.parity.from_disk import CPU, inputs
 
 ROOT = Path(__file__).parents[3]
@@ -176,6 +177,47 @@ def test_bitsandbytes_reads_nf4_and_int8(tmp_path: Path) -> None:
     for name in ours.packed:
         scales = tensors[name.removesuffix("weight") + "SCB"]
         assert torch.equal(functional.int8_vectorwise_dequant(tensors[name], scales), ours.tensor(name))
+
+
+@pytest.mark.parametrize("target", ["nf4", "int8"])
+def test_diffusers_reads_and_writes_the_same(target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A converted diffusers folder loads there as quantised layers, and what diffusers saves again reads here the same.
+
+    Its check for a GPU is skipped: bitsandbytes computes on CPUs as well. int8 rounds its inputs, too, so that only the
+    velocity of NF4 is comparable.
+    """
+    quantizers = pytest.importorskip("diffusers.quantizers.bitsandbytes.bnb_quantizer")
+    pytest.importorskip("bitsandbytes")
+    for kind in (quantizers.BnB4BitDiffusersQuantizer, quantizers.BnB8BitDiffusersQuantizer):
+        monkeypatch.setattr(kind, "validate_environment", lambda *_, **__: None)
+        monkeypatch.setattr(kind, "update_device_map", lambda _, devices: devices)
+    source = checkpoints.write_diffusers_transformer(tmp_path / "source", "klein-4b", dtype=torch.bfloat16)
+    (tmp_path / "out").mkdir()
+    run(source, target, tmp_path / "out" / "diffusion_pytorch_model.safetensors")
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    others = [name.removesuffix(".weight") for name in load_file(source / "diffusion_pytorch_model.safetensors")]
+    config["quantization_config"] = {
+        "quant_method": "bitsandbytes",
+        "load_in_4bit": target == "nf4",
+        "load_in_8bit": target == "int8",
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+        "llm_int8_skip_modules": [name for name in others if "transformer_blocks" not in name],
+    }
+    (tmp_path / "out" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    theirs = peer.Flux2Transformer2DModel.from_pretrained(tmp_path / "out", torch_dtype=torch.float32).eval()
+    assert (
+        type(theirs.transformer_blocks[0].attn.to_q).__name__ == {"nf4": "Linear4bit", "int8": "Linear8bitLt"}[target]
+    )
+    theirs.save_pretrained(tmp_path / "again")
+    before, after = open_weights(tmp_path / "out"), open_weights(tmp_path / "again")
+    assert set(after.packed) == set(before.packed)
+    assert all(torch.equal(after.tensor(name), before.tensor(name)) for name in before.forms)
+    if target == "nf4":
+        with torch.no_grad():
+            expected = inputs("klein-4b", 1).peer(theirs).float()
+        assert float((velocity(tmp_path / "out") - expected).norm() / expected.norm()) < 2e-3
+        assert float((velocity(source) - expected).norm() / expected.norm()) > 1e-2  # control: before quantising
 
 
 @pytest.mark.parametrize("target", TARGETS)
