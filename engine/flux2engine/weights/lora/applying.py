@@ -7,7 +7,7 @@ class they are; knows no file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast, runtime_checkable
 
@@ -56,8 +56,9 @@ def apply_loras(
     layer as it is and adds the sum to its output, the default for packed weights. Strengths may be negative.
 
     WeightsError, with nothing changed, for keys that no layer of this transformer answers to (unless `allow_unmatched`,
-    which leaves them out), for shapes that do not fit, for a LoRA of which nothing would be applied, and for a sum that
-    is not finite in the weight's dtype: only then is the module changed in part and has to be thrown away.
+    which leaves them out), for shapes that do not fit, for a LoRA of which nothing would be applied, and for layers
+    whose weights are streamed or not loaded. For a sum that is not finite in the weight's dtype too: only then is the
+    module changed in part and has to be thrown away.
     """
     for lora, strength in loras:
         if not math.isfinite(strength):
@@ -69,6 +70,7 @@ def apply_loras(
         for patch in lora.patches:
             if strength != 0 and _linear(module, patch.place.layer) is not None:
                 by_layer.setdefault(patch.place.layer, []).append((patch, strength))
+    _require_weights(module, by_layer)
     beside = [name for name in by_layer if way == "beside" or (way is None and not _plain(module, name))]
     merged = [name for name in by_layer if name not in set(beside)]
     packed = [name for name in merged if not _plain(module, name)]
@@ -215,6 +217,22 @@ def _require_fit(module: nn.Module, lora: Lora) -> None:
         raise WeightsError(
             f"{lora.name} does not fit this {type(module).__name__}: it was trained on a model of another size",
             mismatched=mismatched,
+        )
+
+
+def _require_weights(module: nn.Module, names: Iterable[str]) -> None:
+    """Raise where an adaptation would be lost: with weights that come and go, or come only later."""
+    absent = []
+    for name in names:
+        linear = module.get_submodule(name)
+        parents = [module.get_submodule(name[:dot]) for dot, sign in enumerate(name) if sign == "."]
+        streamed = any(hasattr(parent, "stream") for parent in parents)  # a list of blocks that are fetched anew
+        if streamed or (isinstance(linear, nn.Linear) and linear.weight.is_meta):
+            absent.append(name)
+    if absent:
+        raise WeightsError(
+            "LoRAs change weights that are there to stay; apply them after loading and before blocks are streamed",
+            mismatched=absent,
         )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from flux2engine.errors import WeightsError
+from flux2engine.streaming import Streaming, stream_module
 from flux2engine.transformer import Flux2Transformer
 from flux2engine.weights.lora import AdaptedLinear, Lora, apply_loras, applying, read_lora
 from flux2engine.weights.lora.algebra import Hadamard, Kronecker, LowRank
+from flux2engine.weights.packed_linear import PackedLinear, packed_layers
 from flux2engine.weights.safetensors_file import write_tensors
 from tests.engine.random_weights import randomise
 from tests.engine.weights.lora import lora_files
@@ -24,29 +25,50 @@ from tests.engine.weights.lora.lora_files import CONFIG, FINAL, FORMATS, adaptat
 FORWARD_TOLERANCE = 2e-5  # relative to the largest velocity; two roundings of fp32 through five blocks
 
 
-class CodedLinear(nn.Module):
-    """Stand for a packed layer: whole numbers and a scale, no parameter, a weight only when it is asked for."""
+@dataclass(frozen=True)
+class CodedWeight:
+    """Pack a weight as whole numbers and one scale."""
 
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.out_features, self.in_features = linear.weight.shape
-        self.scale = float(linear.weight.abs().max()) / 127
-        self.codes = (linear.weight / self.scale).round().to(torch.int8)
+    codes: Tensor
+    scale: float
+    format: str = "coded"
 
-    def dequantised(self, dtype: torch.dtype) -> Tensor:
+    @classmethod
+    def of(cls, weight: Tensor) -> CodedWeight:
+        """Return the weight packed."""
+        scale = float(weight.abs().max()) / 127
+        return cls((weight / scale).round().to(torch.int8), scale)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (outputs, inputs)."""
+        return tuple(self.codes.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Count the bytes of the codes."""
+        return self.codes.nbytes
+
+    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the weight."""
         return (self.codes.float() * self.scale).to(dtype)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return (…, outputs)."""
-        return functional.linear(inputs, self.dequantised(inputs.dtype))
+    def rows(self, start: int, stop: int) -> CodedWeight:
+        """Return some of the rows."""
+        return replace(self, codes=self.codes[start:stop])
+
+    def to(self, device: torch.device) -> CodedWeight:
+        """Return it on another device."""
+        return replace(self, codes=self.codes.to(device))
 
 
 def coded() -> tuple[Flux2Transformer, Flux2Transformer]:
-    """Return a transformer of coded layers, and a plain one with the weights that they unpack to."""
+    """Return a transformer of packed layers, and a plain one with the weights that they unpack to."""
     packed, plain = transformer(), transformer()
     for name, layer in linear_layers(plain).items():
-        replacement = CodedLinear(layer)
+        # q, k and v packed apart, as formats of diffusers' layout leave them.
+        parts = layer.weight.chunk(3) if name.endswith("qkv") else (layer.weight,)
+        replacement = PackedLinear([CodedWeight.of(part) for part in parts], torch.device("cpu"))
         parent, _, leaf = name.rpartition(".")
         setattr(packed.get_submodule(parent), leaf, replacement)
         layer.weight = nn.Parameter(replacement.dequantised(torch.float32), requires_grad=False)
@@ -83,7 +105,7 @@ def mild(seed: int = 6) -> float:
     ["diffusers", "kohya, q k v joined", "LoKr", "LoHa", "DoRA", "DoRA by columns", "DoRA by columns, diffusers"],
 )
 def test_beside_equals_merged(form: str, tmp_path: Path) -> None:
-    """Beside a layer, a LoRA adds what merging it would; on coded weights too, where beside is the default."""
+    """Beside a layer, a LoRA adds what merging it would; on packed weights too, where beside is the default."""
     lora = written(tmp_path, form)
     merged, beside = transformer(), transformer()
     apply_loras(merged, [(lora, mild())])
@@ -97,6 +119,7 @@ def test_beside_equals_merged(form: str, tmp_path: Path) -> None:
     said = apply_loras(packed, [(lora, mild())])
     assert said.merged == ()
     assert set(said.beside) == set(linear_layers(plain))
+    assert len(packed_layers(packed, torch.device("cpu"))) == len(said.beside)  # still packed
     apply_loras(plain, [(lora, mild())])
     assert distance(velocity(packed), velocity(plain)) < FORWARD_TOLERANCE
 
@@ -286,6 +309,22 @@ def test_packed_weights_are_not_merged(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="put them beside"):
         apply_loras(packed, [(written(tmp_path), 1.0)], way="merged")
     assert not any(isinstance(module, AdaptedLinear) for module in packed.modules())
+
+
+def test_streamed_blocks(tmp_path: Path) -> None:
+    """Applied before its blocks are streamed, a LoRA streams with them; afterwards it would be lost, and is refused."""
+    lora = written(tmp_path)
+    lists, cpu = ("double_blocks", "single_blocks"), torch.device("cpu")
+    merged, streamed = transformer(), transformer()
+    apply_loras(merged, [(lora, mild())])
+    apply_loras(streamed, [(lora, mild())])
+    stream_module(streamed, lists, cpu, Streaming())
+    assert torch.equal(velocity(streamed), velocity(merged))
+    with pytest.raises(WeightsError, match="before blocks are streamed") as caught:
+        apply_loras(streamed, [(lora, mild())], way="beside")
+    assert set(caught.value.mismatched) == {name for name in linear_layers(transformer()) if "_blocks." in name}
+    with pytest.raises(WeightsError, match="after loading"):
+        apply_loras(transformer().to("meta"), [(lora, 1.0)])
 
 
 def test_zero_rows_of_dora(tmp_path: Path) -> None:
