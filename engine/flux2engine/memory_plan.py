@@ -211,6 +211,7 @@ class _Working:
     encode: int
     step: int
     decode: int
+    between: int  # two blocks
 
 
 def _stated(
@@ -252,12 +253,15 @@ class _Facts:
 
 def _working(sizes: ModelSizes, variant: ModelVariant, work: Work | None, element_size: int) -> _Working:
     if work is None:
-        return _Working(0, 0, 0, 0)
+        return _Working(0, 0, 0, 0, 0)
     text = working_memory.encode_text_bytes(variant.text_encoder, element_size) + sizes.text_unpacked
     largest = max(work.references, default=0)
     encode = working_memory.encode_bytes(variant.autoencoder, largest, _FP32)
-    step = working_memory.step_bytes(variant.transformer, tokens(variant, work), element_size) + sizes.unpacked
-    return _Working(text, encode, step, working_memory.decode_bytes(variant.autoencoder, work.pixels, _FP32))
+    count = tokens(variant, work)
+    step = working_memory.step_bytes(variant.transformer, count, element_size) + sizes.unpacked
+    between = working_memory.BETWEEN_BLOCKS * variant.transformer.hidden_size * count * element_size
+    decode = working_memory.decode_bytes(variant.autoencoder, work.pixels, _FP32)
+    return _Working(text, encode, step, decode, between)
 
 
 def _whole(facts: _Facts, profile: Literal["resident", "staged"]) -> MemoryPlan:
@@ -299,11 +303,12 @@ def _with_kept(facts: _Facts, pinned: bool, kept: int) -> MemoryPlan:
         *((("blocks that stay", stay),) if kept else ()),
         ("places for blocks", places * max(streamed)),
     )
-    read = sizes.read if shared else 0  # on a CPU, what is being read is in the same memory
+    # On a CPU, what is being read is in the same memory, between two blocks.
+    read = sizes.read + facts.working.between if shared and facts.work else 0
     phases = (
         text,
         Phase("references", (autoencoder,), facts.working.encode),
-        Phase("steps", (*transformer, autoencoder), facts.working.step + read),
+        Phase("steps", (*transformer, autoencoder), max(facts.working.step, read)),
         Phase("decode", (autoencoder,), facts.working.decode),
     )
     waiting = max(sum(sizes.blocks), sum(sizes.text_layers) if text_each else 0)  # one model at a time

@@ -12,6 +12,10 @@ from flux2engine.variants import AutoencoderConfig, TextEncoderConfig, TinyAutoe
 SLICE_BYTES = 128 * 1024 * 1024
 # Slices that live at once: the widest state, what it is cut into, and what is made of it.
 _SLICES = 3
+# Hidden sizes a token that live at once where all tokens are one slice: 20.2 to 21.1 counted (tests/engine).
+_WHOLE = 20
+# Of them, what lives between two blocks: text and image states, or both joined while they are.
+BETWEEN_BLOCKS = 2
 # Feature maps of the widest full-resolution state that live at once. Decoding: 0.80 GB at 512², 3.23 GB at 1024² in
 # fp32, channels last; encoding: 0.67 GB at 512² (two CPU cores, 2026-11-23).
 _DECODER_MAPS = 3
@@ -63,13 +67,15 @@ def whole_text_encoder_parameters(config: TextEncoderConfig) -> int:
 def step_bytes(config: TransformerConfig, tokens: int, element_size: int, kept_tokens: int = 0) -> int:
     """Return what one pass of the transformer takes beside weights: `transformer.peak_bytes`, for few tokens too.
 
-    `tokens` are those of text, output and references together; slices are no longer than all tokens.
+    `tokens` are those of text, output and references together.
     """
+    rotation = 4 * config.head_dim
+    if not kept_tokens and tokens * (3 * config.hidden_size + 2 * config.mlp_size) * element_size <= SLICE_BYTES:
+        return tokens * (_WHOLE * config.hidden_size * element_size + rotation)
     states = (6 * config.hidden_size + config.mlp_size) * element_size
-    around = 4 * config.head_dim + 2 * config.in_channels * element_size + 64  # rotation, tokens, ids and mask
+    around = rotation + 2 * config.in_channels * element_size + 64  # rotation, tokens, ids and mask
     behind = 2 * config.hidden_size * element_size * (tokens + kept_tokens) if kept_tokens else 0
-    widest = (3 * config.hidden_size + 2 * config.mlp_size) * element_size
-    return tokens * (states + around) + behind + _SLICES * min(SLICE_BYTES, tokens * widest)
+    return tokens * (states + around) + behind + _SLICES * SLICE_BYTES
 
 
 def step_operations(config: TransformerConfig, tokens: int) -> int:

@@ -216,11 +216,10 @@ def moved_small(folder: Path, counts: list[int]) -> list[str]:
                 Work(64, 64, 4),
             )
             stages._free = lambda _: None  # the small budget is for the plan alone
-            jobs = [Job("a red bottle", 64, 64, seed) for seed in range(count)]
+            jobs = [Job(f"bottle {seed}", 64, 64, seed) for seed in range(count)]  # a prompt for each
             done = sum(isinstance(event, JobDone) for event in paint(stages, jobs, open_caches(None)))
             assert done == count
             planned = stages.plan.moved_per_plate(count)
-            # One prompt for all: the plan counts one for each plate, which shows where the text encoder is streamed.
             rows.append(f"| {profile} | {count} | {sum(stages.moved.values()) // count:,} | {planned:,} |")
     return rows
 

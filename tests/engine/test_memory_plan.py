@@ -37,11 +37,12 @@ from flux2engine.model_sizes import (
 from flux2engine.phases import Job, JobDone, paint
 from flux2engine.stages import InstalledParts, Stages
 from flux2engine.transformer import Flux2Transformer, peak_bytes
-from flux2engine.variants import VARIANTS
+from flux2engine.variants import VARIANTS, TransformerConfig
 from flux2engine.weights.layouts import text_encoder_shapes, transformer_shapes
 from flux2flow.cli import main
 from flux2flow.generation.flux2 import machine
 from tests.engine.installed_models import install
+from tests.engine.test_batches import peak
 from tests.engine.test_phases import CPU, memory
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +142,24 @@ def test_a_step_takes_what_the_transformer_states() -> None:
         assert working_memory.step_bytes(config, count, 2, 100) == peak_bytes(config, count, 100)
     assert working_memory.step_bytes(config, 64, 2) < peak_bytes(config, 64) / 4
     assert tokens(DEV, Work(1024, 1024, 1, (1024 * 1024,) * 4)) == 512 + 5 * 4096
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_step_of_one_slice_takes_what_is_counted(dtype: torch.dtype) -> None:
+    """Within a tenth of the bytes that torch held at once, counted one by one."""
+    config = TransformerConfig(256, 8, 32, (8, 8, 8, 8), 1, 2, context_dim=96, guidance_embedding=False)
+    module = Flux2Transformer(config).to(dtype).eval().requires_grad_(False)
+    given = {
+        "img": torch.randn(1, 64, 128).to(dtype),
+        "img_ids": torch.zeros(1, 64, 4, dtype=torch.long),
+        "txt": torch.randn(1, 192, 96).to(dtype),
+        "txt_ids": torch.zeros(1, 192, 4, dtype=torch.long),
+        "timestep": torch.tensor([0.5]),
+    }
+    counted, _ = peak(module, lambda: module(**given), given)
+    stated = working_memory.step_bytes(config, 256, dtype.itemsize)
+    print(f"{dtype}: counted {counted:,}, stated {stated:,} bytes")
+    assert stated == pytest.approx(counted, rel=0.1)
 
 
 @pytest.mark.parametrize(("name", "teraflop"), [("klein-4b", 34.82), ("klein-9b", 75.51), ("dev", 282.6)])
