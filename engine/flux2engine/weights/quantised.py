@@ -1,4 +1,4 @@
-"""A header → a refusal by name where the weights are quantised: they are recognised and not read yet."""
+"""A header → a refusal by name where weights are quantised and no format has read them: others, or broken halves."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def refuse_quantised(checkpoint: WeightSource) -> None:
     if found is not None:
         name, example = found
         raise UnknownLayoutError(
-            f"{checkpoint.name} holds {name} weights ({example}), a quantised format that is not read yet; bring the"
-            " bf16 file"
+            f"{checkpoint.name} holds {name} weights ({example}), which are quantised in a way that is not read yet, or"
+            " without parts that belong to them; get the file again, whole, or bring the bf16 one"
         )
 
 
