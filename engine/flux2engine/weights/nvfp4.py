@@ -1,16 +1,14 @@
-"""Weights in NVIDIA's 4-bit floating point, as BFL and ComfyUI write them → the weights that they stand for.
+"""Files of weights in NVIDIA's 4-bit floating point, as BFL and ComfyUI write them → packed weights.
 
-Two E2M1 codes a byte, an e4m3 scale for every 16 columns, one fp32 scale for all: w = code · (scale · block scale).
-Producers differ in which half of a byte stands first and in how block scales are laid out, and no header says so: both
-are taken from the producer's marks, checked against the numbers, and named in the format. Knows no module.
+`X.weight` has two codes a byte, `X.weight_scale` the block scales, `X.weight_scale_2` the scale of all. Producers
+differ in which half of a byte stands first and in how block scales are laid out, and no header says so: both are taken
+from the producer's marks, checked against the numbers, and named in the format. Knows no module.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,12 +17,23 @@ from torch.nn import functional
 from flux2engine.errors import WeightsError
 from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.fp8 import float8_layers
+from flux2engine.weights.nvfp4_weight import (
+    GROUP,
+    TILE_GROUPS,
+    TILE_ROWS,
+    Nibbles,
+    NVFP4Weight,
+    Packing,
+    ScaleLayout,
+    in_rows,
+    padded,
+    pairs,
+)
 from flux2engine.weights.packed import UnpackedSource
 from flux2engine.weights.quantised_layers import (
     COMFY_DECLARATION,
     FILE_DAMAGED,
     NVFP4,
-    NVFP4_GROUP,
     Declaration,
     PackedLayer,
     declared_in_header,
@@ -33,96 +42,13 @@ from flux2engine.weights.quantised_layers import (
     unpacked,
 )
 
-# "row-major": (out, in / 16). "swizzled": the tiles of 128 × 4 that cuBLAS reads, padded to whole ones.
-ScaleLayout = Literal["row-major", "swizzled"]
-# Which half of a byte holds the even column: ComfyUI and BFL the high one, NVIDIA's ModelOpt the low one.
-Nibbles = Literal["high first", "low first"]
-
-_E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
-_TILE_ROWS, _TILE_COLUMNS = 128, 4
 # Layers that are looked at to tell the layout: 128 rows of each, half a MB of the largest.
 _WITNESSES = 4
 # In weights drawn from a bell curve the right layout spreads the groups' energies half as much as the wrong one, in
 # weights of any structure less than that.
 _DECISIVE = 0.8
-# Of 4 bits, the right reading of a weight is off by a tenth of its size, and a wrong one by more than all of it.
+# Four bits are off a bf16 weight by a tenth of its size, and another model's weights by more than all of it.
 _FITS_REFERENCE = 0.3
-
-
-@dataclass(frozen=True)
-class Packing:
-    """Say what the bytes alone do not: how block scales lie, and which half of a byte is the even column."""
-
-    scales: ScaleLayout
-    nibbles: Nibbles = "high first"
-
-    @property
-    def format(self) -> str:
-        """Name the format as messages do: `nvfp4 (swizzled scales, high nibble first)`."""
-        return f"nvfp4 ({self.scales} scales, {self.nibbles.replace(' ', ' nibble ')})"
-
-
-@dataclass(frozen=True, eq=False)
-class NVFP4Weight:
-    """Hold codes and both scales as their file has them."""
-
-    codes: Tensor  # (out, in / 2), uint8
-    block_scales: Tensor  # float8_e4m3fn; (out, in / 16), or padded to (multiple of 128, multiple of 4) when swizzled
-    scale: Tensor  # (), float32
-    packing: Packing
-    input_scale: Tensor | None = None  # (), float32
-    full_precision: bool = False  # its producer found products of 4-bit inputs too coarse
-
-    @property
-    def format(self) -> str:
-        """Name the format as messages do, with the layout that was taken."""
-        return self.packing.format
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return the shape unpacked: rows are outputs."""
-        return (self.codes.shape[0], 2 * self.codes.shape[1])
-
-    @property
-    def nbytes(self) -> int:
-        """Count the bytes of codes and scales, padding included."""
-        parts = (self.codes, self.block_scales, self.scale, self.input_scale)
-        return sum(part.nbytes for part in parts if part is not None)
-
-    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return code · (scale · block scale), multiplied in float32 in that order as ComfyUI does, cast to `dtype`."""
-        pairs = _pairs(self.packing.nibbles).to(self.codes.device)
-        values = functional.embedding(self.codes.int(), pairs).reshape(self.shape[0], -1, NVFP4_GROUP)
-        groups = self.scale * _in_rows(self.block_scales, self._groups, self.packing.scales).float()  # (out, in / 16)
-        return values.mul_(groups.unsqueeze(-1)).reshape(self.shape).to(dtype)
-
-    def rows(self, start: int, stop: int) -> NVFP4Weight:
-        """Return some of the rows, sharing memory; swizzled scales are cut only between tiles of 128 rows.
-
-        ValueError for another cut, and unless 0 ≤ start < stop ≤ rows.
-        """
-        count = self.shape[0]
-        swizzled = self.packing.scales == "swizzled"
-        if not 0 <= start < stop <= count:
-            raise ValueError(f"rows {start} to {stop} of a weight of {self.shape}")
-        if swizzled and (start % _TILE_ROWS or (stop % _TILE_ROWS and stop != count)):
-            raise ValueError(f"rows {start} to {stop}: swizzled scales are cut at multiples of {_TILE_ROWS} only")
-        stop_scales = _up(stop, _TILE_ROWS) if swizzled else stop
-        return replace(self, codes=self.codes[start:stop], block_scales=self.block_scales[start:stop_scales])
-
-    def to(self, device: torch.device) -> NVFP4Weight:
-        """Return it on another device."""
-        return replace(
-            self,
-            codes=self.codes.to(device),
-            block_scales=self.block_scales.to(device),
-            scale=self.scale.to(device),
-            input_scale=None if self.input_scale is None else self.input_scale.to(device),
-        )
-
-    @property
-    def _groups(self) -> tuple[int, int]:
-        return self.shape[0], self.shape[1] // NVFP4_GROUP
 
 
 def unpack(source: WeightSource, reference: WeightSource | None = None) -> UnpackedSource | None:
@@ -194,29 +120,32 @@ def _require_whole(source: WeightSource, stems: Sequence[str], declared: Mapping
             mismatched=mismatched,
         )
     for stem in stems:
-        scales = forms[f"{stem}.weight_scale"]
-        if scales.dtype not in (torch.float8_e4m3fn, torch.uint8):
-            raise WeightsError(
-                f"{source.name}: {stem}.weight_scale is {scales.dtype}, not float8_e4m3fn; {FILE_DAMAGED}"
-            )
-        if not _possible_layouts(source, stem):
-            rows, groups = _grid(source, stem)
-            raise WeightsError(
-                f"{source.name}: {stem}.weight_scale is {scales.shape}, and neither ({rows}, {groups}) nor padded to"
-                f" ({_up(rows, _TILE_ROWS)}, {_up(groups, _TILE_COLUMNS)}); {FILE_DAMAGED}"
-            )
-        require_scalar(source, f"{stem}.weight_scale_2")
-        if f"{stem}.input_scale" in forms:
-            require_scalar(source, f"{stem}.input_scale")
+        _require_scales(source, stem)
+
+
+def _require_scales(source: WeightSource, stem: str) -> None:
+    forms = source.forms
+    scales = forms[f"{stem}.weight_scale"]
+    if scales.dtype not in (torch.float8_e4m3fn, torch.uint8):
+        raise WeightsError(f"{source.name}: {stem}.weight_scale is {scales.dtype}, not float8_e4m3fn; {FILE_DAMAGED}")
+    if not _possible_layouts(source, stem):
+        rows, groups = _grid(source, stem)
+        raise WeightsError(
+            f"{source.name}: {stem}.weight_scale is {scales.shape}, and neither ({rows}, {groups}) nor padded to"
+            f" ({padded(rows, TILE_ROWS)}, {padded(groups, TILE_GROUPS)}); {FILE_DAMAGED}"
+        )
+    require_scalar(source, f"{stem}.weight_scale_2")
+    if f"{stem}.input_scale" in forms:
+        require_scalar(source, f"{stem}.input_scale")
 
 
 def _is_packed(dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
-    return dtype == torch.uint8 and len(shape) == 2 and shape[1] % (NVFP4_GROUP // 2) == 0
+    return dtype == torch.uint8 and len(shape) == 2 and shape[1] % (GROUP // 2) == 0
 
 
 def _grid(source: WeightSource, stem: str) -> tuple[int, int]:
     rows, half = source.forms[f"{stem}.weight"].shape
-    return rows, 2 * half // NVFP4_GROUP
+    return rows, 2 * half // GROUP
 
 
 def _possible_layouts(source: WeightSource, stem: str) -> tuple[ScaleLayout, ...]:
@@ -224,8 +153,8 @@ def _possible_layouts(source: WeightSource, stem: str) -> tuple[ScaleLayout, ...
     rows, groups = _grid(source, stem)
     shape = source.forms[f"{stem}.weight_scale"].shape
     plain: tuple[ScaleLayout, ...] = ("row-major",) if shape == (rows, groups) else ()
-    padded = (_up(rows, _TILE_ROWS), _up(groups, _TILE_COLUMNS))
-    return (*plain, "swizzled") if shape == padded else plain
+    tiles = (padded(rows, TILE_ROWS), padded(groups, TILE_GROUPS))
+    return (*plain, "swizzled") if shape == tiles else plain
 
 
 def _layer(source: WeightSource, stem: str, packing: Packing, declaration: Declaration | None) -> PackedLayer:
@@ -306,10 +235,10 @@ def _told_by_numbers(source: WeightSource, stems: Sequence[str]) -> ScaleLayout 
     spreads: dict[ScaleLayout, float] = {"row-major": 0.0, "swizzled": 0.0}
     for stem in stems[:: max(1, len(stems) // _WITNESSES)][:_WITNESSES]:
         codes, scales = _first_rows(source, stem)
-        energies = functional.embedding(codes.int(), _pairs("high first")).square().sum(-1)  # (rows, in / 2)
-        energies = energies.reshape(len(codes), -1, NVFP4_GROUP // 2).sum(-1)  # (rows, groups)
+        energies = functional.embedding(codes.int(), pairs("high first")).square().sum(-1)  # (rows, in / 2)
+        energies = energies.reshape(len(codes), -1, GROUP // 2).sum(-1)  # (rows, groups)
         for layout in spreads:
-            spreads[layout] += _spread(energies * _in_rows(scales, tuple(energies.shape), layout).float().square())
+            spreads[layout] += _spread(energies * in_rows(scales, tuple(energies.shape), layout).float().square())
     least = min(spreads, key=lambda layout: spreads[layout])
     return least if spreads[least] < _DECISIVE * max(spreads.values()) else None
 
@@ -329,7 +258,7 @@ def _packing_of_reference(
     for stem in stems:
         name = f"{stem}.weight"
         rows, groups = _grid(source, stem)
-        if name not in reference.forms or reference.forms[name].shape != (rows, NVFP4_GROUP * groups):
+        if name not in reference.forms or reference.forms[name].shape != (rows, GROUP * groups):
             continue
         codes, scales = _first_rows(source, stem)
         wanted = reference.tensor(name)[: len(codes)].float()
@@ -352,37 +281,7 @@ def _packing_of_reference(
 
 def _first_rows(source: WeightSource, stem: str) -> tuple[Tensor, Tensor]:
     """Return the codes and block scales of a layer's first tile rows; in both layouts their scales stand together."""
-    stop = min(_TILE_ROWS, source.forms[f"{stem}.weight"].shape[0])
+    stop = min(TILE_ROWS, source.forms[f"{stem}.weight"].shape[0])
     scales = source.tensor(f"{stem}.weight_scale").view(torch.uint8).view(torch.float8_e4m3fn)
     swizzled = "row-major" not in _possible_layouts(source, stem)
-    return source.tensor(f"{stem}.weight")[:stop], scales[: _TILE_ROWS if swizzled else stop]
-
-
-# --- the arithmetic ----------------------------------------------------------------------------------------------
-
-
-def _pairs(nibbles: Nibbles) -> Tensor:
-    """Return (256, 2), float32: the even and the odd column that each byte stands for."""
-    values = torch.tensor(_E2M1)
-    byte = torch.arange(256)
-    high, low = values[byte >> 4], values[byte & 0x0F]
-    return torch.stack((high, low) if nibbles == "high first" else (low, high), dim=-1)
-
-
-def _in_rows(scales: Tensor, grid: tuple[int, ...], layout: ScaleLayout) -> Tensor:
-    """Return block scales as (rows, groups).
-
-    cuBLAS stores a tile of 128 rows × 4 groups as 32 lines of 16: row r stands in line r mod 32, at 4 · (r div 32).
-    https://docs.nvidia.com/cuda/cublas/index.html#d-block-scaling-factors-layout
-    """
-    rows, groups = grid
-    if layout == "row-major":
-        return scales.reshape(rows, groups)
-    down, across = _up(rows, _TILE_ROWS) // _TILE_ROWS, _up(groups, _TILE_COLUMNS) // _TILE_COLUMNS
-    tiles = scales.view(torch.uint8).reshape(down, across, 32, 4, _TILE_COLUMNS)  # line, quarter of the rows, group
-    ordered = tiles.permute(0, 3, 2, 1, 4).reshape(down * _TILE_ROWS, across * _TILE_COLUMNS)
-    return ordered[:rows, :groups].contiguous().view(torch.float8_e4m3fn)
-
-
-def _up(count: int, multiple: int) -> int:
-    return -(-count // multiple) * multiple
+    return source.tensor(f"{stem}.weight")[:stop], scales[: TILE_ROWS if swizzled else stop]

@@ -21,6 +21,7 @@ from flux2engine.errors import UnknownLayoutError, WeightsError
 from flux2engine.weights.bounded_json import MalformedError, flat_object
 from flux2engine.weights.checkpoint import PackedForm, TensorForm, WeightSource
 from flux2engine.weights.layouts import TRANSFORMER_PREFIXES
+from flux2engine.weights.nvfp4_weight import GROUP
 from flux2engine.weights.packed import PackedWeight, UnpackedSource
 
 COMFY_DECLARATION = ".comfy_quant"
@@ -28,7 +29,6 @@ FLOAT8_FORMATS: Mapping[str, torch.dtype] = MappingProxyType(
     {"float8_e4m3fn": torch.float8_e4m3fn, "float8_e5m2": torch.float8_e5m2}
 )
 NVFP4 = "nvfp4"
-NVFP4_GROUP = 16
 FILE_DAMAGED = "bring the file again, whole, or the bf16 one"
 
 _METADATA = "_quantization_metadata"
@@ -178,7 +178,7 @@ def _declaration(source: WeightSource, stem: str, value: object) -> Declaration:
         raise UnknownLayoutError(
             f"{source.name}: {stem} is {format_} with {ascii(strange[0])[:40]}, which is not known here; {remedy}"
         )
-    groups = NVFP4_GROUP if format_ == NVFP4 else None
+    groups = GROUP if format_ == NVFP4 else None
     if value.get("group_size", groups) != groups:
         raise UnknownLayoutError(
             f"{source.name}: {stem} is {format_} in groups of {ascii(value['group_size'])[:40]}, not read; {remedy}"

@@ -16,7 +16,7 @@ from flux2engine.errors import UnknownLayoutError, WeightsError
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.fp8 import Float8Weight
 from flux2engine.weights.identify import identify
-from flux2engine.weights.nvfp4 import NVFP4Weight
+from flux2engine.weights.nvfp4_weight import NVFP4Weight
 from flux2engine.weights.packed import UnpackedSource
 from tests.engine import checkpoints
 from tests.engine.weights import float8_files as files

@@ -15,7 +15,8 @@ from flux2engine.errors import WeightsError
 from flux2engine.weights.checkpoint import PackedForm, open_checkpoint
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.identify import identify
-from flux2engine.weights.nvfp4 import NVFP4Weight, Packing, ScaleLayout, unpack
+from flux2engine.weights.nvfp4 import unpack
+from flux2engine.weights.nvfp4_weight import NVFP4Weight, Packing, ScaleLayout
 from flux2engine.weights.packed import PackedWeight, UnpackedSource
 from tests.engine.weights import float8_files as files
 from tests.engine.weights.float8_files import File
