@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from flux2engine.errors import WeightsError
 from flux2engine.transformer import Flux2Transformer
-from flux2engine.weights import packed_linear
+from flux2engine.weights import fp8, packed_linear
 from flux2engine.weights.identify import identify
 from flux2engine.weights.loading import load_weights
 from flux2engine.weights.packed import UnpackedSource
@@ -138,6 +138,20 @@ def test_native_fp8_is_chosen_where_weight_and_device_allow_it(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert compute_for(weight, CUDA) == expected
     assert compute_for(weight, CPU) == "dequantised"
+
+
+def test_the_published_fp8_format_computes_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With both scales; a plain cast, or one whose maker found fp8 products too coarse, is unpacked."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 9))
+    codes, scale = torch.zeros(32, 64).to(torch.float8_e4m3fn), torch.tensor(0.1)
+    published = fp8.Float8Weight(codes, scale, input_scale=torch.tensor(0.02))
+    assert compute_for(published, CUDA) == "native fp8"
+    for other in (
+        fp8.Float8Weight(codes, None),
+        fp8.Float8Weight(codes, scale),
+        replace(published, full_precision=True),
+    ):
+        assert compute_for(other, CUDA) == "dequantised"
 
 
 def test_every_layer_says_how_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
