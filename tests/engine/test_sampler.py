@@ -57,7 +57,7 @@ def test_a_straight_path_is_walked_exactly() -> None:
     class Straight(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.img_in = torch.nn.Linear(128, 1)
+            self.dtype = torch.float32
             self.config = VARIANTS["nano"].transformer
 
         def forward(self, **arguments: Any) -> Tensor:
