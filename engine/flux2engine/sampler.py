@@ -45,6 +45,7 @@ class Conditions:
     round_timesteps: bool = True
     key_values: ReferenceKeyValues | None = None  # instead of references, where a model keeps theirs
     key_values_mask: Tensor | None = None  # (B, R), True for real tokens; None if every token is real
+    picture_guidance: float = 1.0  # above 1, references steer more than the model lets them by itself
 
 
 def conditions_for(
@@ -71,6 +72,7 @@ def conditions_for(
         unconditional_text=unconditional_states if guided else None,
         guidance_scale=guidance,
         round_timesteps=variant.round_timesteps,
+        picture_guidance=variant.picture_guidance,
         key_values=kept,
         key_values_mask=mask,
     )
@@ -185,6 +187,10 @@ def _velocity(
     transformer: Flux2Transformer, tokens: Tensor, ids: Tensor, conditions: Conditions, time: float
 ) -> Tensor:
     conditional = _predict(transformer, tokens, ids, conditions, conditions.text, time)
+    if conditions.references is not None and conditions.picture_guidance != 1.0:
+        # Image guidance as of InstructPix2Pix (2023): away from what the words alone would paint.
+        unseen = _predict(transformer, tokens, ids, replace(conditions, references=None), conditions.text, time)
+        conditional = unseen + conditions.picture_guidance * (conditional - unseen)
     if conditions.unconditional_text is None:
         return conditional
     # References steer both passes: guidance amplifies the words, not the pictures.

@@ -160,6 +160,8 @@ class ModelVariant:
     base_area: int | None = None  # pixels of a picture that is edited; None: as of any reference
     # Transparent references are cropped to what they show and centred on a square of the job's matte.
     frames_cut_outs: bool = False
+    # How much more than by themselves references steer, by a second pass without them; 1: one pass, as published.
+    picture_guidance: float = 1.0
     sampled_area: int | None = None  # pixels that are sampled, about; a larger picture is enlarged. None: every size is
     # The official code holds t in bf16 before it multiplies by 1000; a model sampled so is run so in every dtype.
     round_timesteps: bool = True

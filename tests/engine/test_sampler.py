@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from flux2engine import latents, sampler
 from flux2engine.errors import RequestError
 from flux2engine.key_values import KeyValueStore
+from flux2engine.latents import ReferenceTokens
 from flux2engine.sampler import (
     Conditions,
     SamplerState,
@@ -179,3 +181,26 @@ def test_official_rounding(value: float) -> None:
     assert float(exact) == pytest.approx(value * 1000, rel=1e-6)
     assert abs(float(rounded) - float(exact)) > 0.2  # the control: the two differ here
     assert model_scalar(value, 1, torch.bfloat16, rounded=True).item() == torch.tensor(value).bfloat16().item()
+
+
+def test_picture_guidance_leads_away_from_what_words_alone_would_paint() -> None:
+    """One step goes s times as far from the unseen picture as the references go; 1, and no references, are one pass."""
+    tokens = torch.randn(1, 4, 128, generator=torch.Generator().manual_seed(2))
+    shown = ReferenceTokens(tokens, latents.reference_ids([(2, 2)])[None], None)
+
+    def stepped(**changes: Any) -> Tensor:
+        return walk(Conditions(TEXT, **changes), steps=1)[-1].latents
+
+    unseen, seen = stepped(), stepped(references=shown)
+    guided = stepped(references=shown, picture_guidance=1.5)
+    assert torch.allclose(guided, unseen + 1.5 * (seen - unseen), atol=1e-5)
+    assert not torch.allclose(guided, seen, atol=1e-3)
+    assert torch.equal(stepped(references=shown, picture_guidance=1.0), seen)
+    assert torch.equal(stepped(picture_guidance=1.5), unseen)
+
+
+def test_only_a_model_that_says_so_is_guided_by_pictures() -> None:
+    """Every published model is run in its own passes; a manifest may ask for more."""
+    assert {variant.picture_guidance for variant in VARIANTS.values()} == {1.0}
+    asking = replace(VARIANTS["nano"], picture_guidance=1.25)
+    assert conditions_for(asking, TEXT, None, 1.0).picture_guidance == 1.25
