@@ -87,7 +87,7 @@ class LibraryUpsampler:
             try:
                 from flux2engine.memory import choose_placement
                 from flux2engine.upsampling import load_upsampler
-                from flux2engine.weights.checkpoint import open_checkpoint
+                from flux2engine.weights.formats import open_weights
                 from flux2engine.weights.identify import identify
             except ImportError as error:
                 if (error.name or "").startswith("flux2engine"):
@@ -101,7 +101,7 @@ class LibraryUpsampler:
                 )
             with _translated(self.name):
                 placement = choose_placement()
-                checkpoint = open_checkpoint(Path(part.source))
+                checkpoint = open_weights(Path(part.source))
                 self._loaded = load_upsampler(
                     checkpoint,
                     identify(checkpoint, part.config or None),
