@@ -15,10 +15,11 @@ from flux2flow.cli.console import console
 from flux2flow.cli.reading import reading, size_text
 from flux2flow.cli.text import visible
 from flux2flow.errors import EXIT_OK
-from flux2flow.generation.flux2.converting import FORMATS
 
 if TYPE_CHECKING:
     from flux2flow.generation.flux2.converting import Conversion
+
+FORMATS = ("fp8", "int8", "nf4")  # as the engine's `convert` calls them: help is shown without loading it
 
 
 @click.command("convert", short_help="Write a smaller copy of weights: fp8, int8 or nf4.")

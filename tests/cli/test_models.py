@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import unicodedata
@@ -23,6 +22,7 @@ from flux2flow.cli import main
 from flux2flow.cli.reading import reading, size_text
 from flux2flow.errors import GenerationError
 from flux2flow.generation.flux2 import library as door
+from tests.cli.interruption import interrupt
 from tests.engine import checkpoints
 
 ROOT = Path(__file__).parents[2]
@@ -311,23 +311,11 @@ def test_an_interruption_in_the_middle_of_gigabytes_leaves_nothing(tmp_path: Pat
     file = checkpoints.write_sparse(
         tmp_path / "flux-2-klein-4b.safetensors", official_shapes(VARIANTS["klein-4b"].transformer)
     )
-    command = [sys.executable, "-m", "flux2flow", "models", "import", str(file)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
-    )
-    assert process.stderr is not None
-    told = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    shown, error = process.communicate(timeout=60)
-    assert told == "read 10 % of 7.75 GB: flux-2-klein-4b.safetensors\n"
-    assert process.returncode == 130
-    assert "Traceback" not in error
-    assert "added" not in shown
+    ended = interrupt("models", "import", file)
+    assert ended.told == "read 10 % of 7.75 GB: flux-2-klein-4b.safetensors\n"
+    assert ended.code == 130
+    assert "Traceback" not in ended.error
+    assert "added" not in ended.shown
     assert not models.exists()
 
 

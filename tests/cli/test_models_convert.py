@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +13,8 @@ import torch
 from flux2engine.variants import VARIANTS
 from flux2engine.weights.convert import TARGETS
 from flux2engine.weights.identify import official_shapes
-from flux2flow.cli import main
-from flux2flow.generation.flux2 import converting
+from flux2flow.cli import converting, main
+from tests.cli.interruption import interrupt
 from tests.engine import checkpoints
 
 ROOT = Path(__file__).parents[2]
@@ -140,27 +137,18 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     file = checkpoints.write_sparse(tmp_path / FILE, official_shapes(shape))
     (tmp_path / "out").mkdir()
     out = tmp_path / "out" / "out.safetensors"
-    command = [sys.executable, "-m", "flux2flow", "models", "convert", str(file), "--to", "int8", "--output", str(out)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
-    )
-    assert process.stderr is not None
-    told = process.stderr.readline()
-    unfinished = [path.name for path in (tmp_path / "out").iterdir()]
-    process.send_signal(signal.SIGINT)
-    shown, error = process.communicate(timeout=120)
-    assert told.startswith("read ")
-    assert told.endswith(f"% of 545 MB: {FILE}\n")
+    unfinished: list[str] = []
+    ended = interrupt(
+        "models", "convert", file, "--to", "int8", "--output", out,
+        first=lambda: unfinished.extend(path.name for path in out.parent.iterdir()),
+    )  # fmt: skip
+    assert ended.told.startswith("read ")
+    assert ended.told.endswith(f"% of 545 MB: {FILE}\n")
     assert len(unfinished) == 1  # control: it was being written
     assert unfinished[0].endswith(".part")
-    assert process.returncode == 130
-    assert "Traceback" not in error
-    assert "Wrote" not in shown
+    assert ended.code == 130
+    assert "Traceback" not in ended.error
+    assert "Wrote" not in ended.shown
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -31,7 +31,7 @@ _MARK = "*"
 _PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.group(short_help="Bring your own weights: list, show, import, fit, verify, convert, remove.")
+@click.group(short_help="Bring your own weights: import, list, fit, convert, verify.")
 def command() -> None:
     """Keep a library of FLUX.2 weights. Files are never copied or changed: the library remembers where they are."""
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from flux2engine.weights.checkpoint import WeightSource
     from flux2engine.weights.identify import Identified
 
-FORMATS = ("fp8", "int8", "nf4")
-"""What weights can be converted to: the engine's list (a test compares), here so that help needs no torch."""
-
 
 @dataclass(frozen=True, slots=True)
 class LayerError:

@@ -25,6 +25,7 @@ from flux2engine.weights.checkpoint import WeightSource
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.identify import identify
 from flux2engine.weights.loading import load_weights
+from flux2engine.weights.packed import UnpackedSource
 from tests.engine import checkpoints
 from tests.engine.parity.peer import transformer_inputs
 
@@ -236,3 +237,10 @@ def assert_reads_as_its_formula(file: File, folder: Path) -> WeightSource:
 def swap(file: File, first: str, second: str) -> None:
     """Exchange two tensors of a file."""
     file.tensors[first], file.tensors[second] = file.tensors[second], file.tensors[first]
+
+
+def opened(file: File, folder: Path) -> UnpackedSource:
+    """Write and open a file that has to be a packed one."""
+    source = open_weights(file.write(folder / "packed.safetensors"))
+    assert isinstance(source, UnpackedSource)
+    return source

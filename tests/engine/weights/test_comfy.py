@@ -13,14 +13,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
-from flux2engine.weights.formats import open_weights
 from flux2engine.weights.fp8 import Float8Weight
 from flux2engine.weights.identify import identify
 from flux2engine.weights.nvfp4_weight import NVFP4Weight
-from flux2engine.weights.packed import UnpackedSource
 from tests.engine import checkpoints
 from tests.engine.weights import float8_files as files
-from tests.engine.weights.float8_files import File
+from tests.engine.weights.float8_files import File, opened
 
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
 QKV, PROJ = "double_blocks.0.img_attn.qkv", "double_blocks.0.img_attn.proj"
@@ -65,13 +63,6 @@ def current(
         return files.Packed(dict(made.tensors) | {".comfy_quant": files.declaration(format=format_)}, made.stands_for)
 
     return files.packed_file(files.bf16_state(name, layout, prefix, folder), pack)
-
-
-def opened(file: File, folder: Path) -> UnpackedSource:
-    """Write and open a file that has to be a packed one."""
-    source = open_weights(file.write(folder / "packed.safetensors"))
-    assert isinstance(source, UnpackedSource)
-    return source
 
 
 # --- the first generation ----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from flux2engine.weights.fp8 import Float8Weight, unpack
 from flux2engine.weights.identify import identify
 from flux2engine.weights.packed import PackedWeight, UnpackedSource
 from tests.engine.weights import float8_files as files
-from tests.engine.weights.float8_files import File
+from tests.engine.weights.float8_files import File, opened
 
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
 QKV, PROJ = "double_blocks.0.img_attn.qkv", "double_blocks.0.img_attn.proj"
@@ -41,13 +41,6 @@ def cast(folder: Path, dtype: torch.dtype, layout: str = "official", *, everythi
                 file.tensors[key] = packed.tensors[".weight"].reshape(tensor.shape)
                 file.plain[key] = packed.stands_for.reshape(tensor.shape)
     return file
-
-
-def opened(file: File, folder: Path) -> UnpackedSource:
-    """Write and open a file that has to be a packed one."""
-    source = open_weights(file.write(folder / "packed.safetensors"))
-    assert isinstance(source, UnpackedSource)
-    return source
 
 
 def float8(source: UnpackedSource, layer: str) -> Float8Weight:

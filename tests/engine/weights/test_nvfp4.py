@@ -19,7 +19,7 @@ from flux2engine.weights.nvfp4 import unpack
 from flux2engine.weights.nvfp4_weight import NVFP4Weight, Packing, ScaleLayout
 from flux2engine.weights.packed import PackedWeight, UnpackedSource
 from tests.engine.weights import float8_files as files
-from tests.engine.weights.float8_files import File
+from tests.engine.weights.float8_files import File, opened
 
 LAYOUTS: tuple[ScaleLayout, ...] = ("row-major", "swizzled")
 SWIZZLED = Packing("swizzled")
@@ -35,13 +35,6 @@ def bfl(folder: Path, scales: str, name: str = "dev", layout: str = "official", 
     state = files.bf16_state(name, layout, "", folder)
     file = files.packed_file(state, lambda _, weight: files.nvfp4(weight, scales, high_first=high_first))
     return files.declare_in_header(file, "nvfp4")
-
-
-def opened(file: File, folder: Path) -> UnpackedSource:
-    """Write and open a file that has to be a packed one."""
-    source = open_weights(file.write(folder / "packed.safetensors"))
-    assert isinstance(source, UnpackedSource)
-    return source
 
 
 def packed(source: UnpackedSource, layer: str) -> NVFP4Weight:
