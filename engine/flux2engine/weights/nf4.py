@@ -10,11 +10,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,28 +23,22 @@ from torch.nn import functional
 from flux2engine.errors import WeightsError
 from flux2engine.weights.bounded_json import MalformedError, flat_object
 from flux2engine.weights.checkpoint import PackedForm, TensorForm, WeightSource
+from flux2engine.weights.nf4_weight import (
+    CODE_VALUES,
+    VALUES_AT_ONCE,
+    FourBitWeight,
+    Kind,
+    NestedScales,
+    PlainScales,
+    format_name,
+)
 from flux2engine.weights.packed import PackedWeight, UnpackedSource
 
-Kind = Literal["nf4", "fp4"]
-
-# Values of the sixteen codes, as bitsandbytes' kernels have them whatever the file's quant_map says: quantiles of the
-# normal distribution (QLoRA, arXiv 2305.14314), and a float of two exponent bits and one of mantissa, twelfths of it.
-_VALUES: Mapping[Kind, tuple[float, ...]] = {
-    "nf4": (
-        *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
-        *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
-        *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
-        *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
-    ),
-    "fp4": tuple(sign * value / 12 for sign in (1, -1) for value in (0, 0.0625, 8, 12, 4, 6, 2, 3)),
-}
 _BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _MAP_TOLERANCE = 1e-6  # bitsandbytes' own, for equal states
 _MAX_STATE_BYTES = 1000
 _MAX_SIDE = 1 << 31
-# One step goes over so many values, a multiple of every block: a fused weight of dev would take 1.4 GB at once.
-_VALUES_AT_ONCE = 1 << 20
 
 # What our own files have: bitsandbytes' defaults for scales that are quantised too.
 BLOCK_SIZE = 64
@@ -54,113 +48,6 @@ _COUNTED_BOUNDS = 15  # so few are counted in a third of the time that a search 
 
 _STATE_NAME = re.compile(r"(?P<weight>.+\.weight)\.quant_state\.bitsandbytes__(?P<kind>nf4|fp4)")
 _HELPER_NAME = re.compile(r".+\.weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)")
-
-
-@dataclass(frozen=True)
-class PlainScales:
-    """Hold one fp32 scale for each block."""
-
-    absmax: Tensor  # (blocks,) float32
-
-    @property
-    def nbytes(self) -> int:
-        """Count the bytes."""
-        return self.absmax.nbytes
-
-    def values(self, start: int, stop: int) -> Tensor:
-        """Return some of the scales in fp32."""
-        return self.absmax[start:stop]
-
-    def part(self, start: int, stop: int) -> PlainScales:
-        """Return some of the scales."""
-        return PlainScales(self.absmax[start:stop])
-
-    def to(self, device: torch.device) -> PlainScales:
-        """Return them on another device."""
-        return PlainScales(self.absmax.to(device))
-
-
-@dataclass(frozen=True)
-class NestedScales:
-    """Hold scales that are themselves 8-bit codes: value = map[code] × absmax of its block + offset."""
-
-    codes: Tensor  # (blocks,) uint8
-    absmax: Tensor  # (blocks / blocksize,) float32
-    code_map: Tensor  # (256,) float32
-    offset: float
-    blocksize: int
-
-    @property
-    def nbytes(self) -> int:
-        """Count the bytes."""
-        return self.codes.nbytes + self.absmax.nbytes + self.code_map.nbytes
-
-    def values(self, start: int, stop: int) -> Tensor:
-        """Return some of the scales in fp32, by bitsandbytes' arithmetic: product and sum are rounded one by one."""
-        block = torch.arange(start, stop, device=self.codes.device) // self.blocksize
-        return self.code_map[self.codes[start:stop].int()].mul_(self.absmax[block]).add_(self.offset)
-
-    def part(self, start: int, stop: int) -> NestedScales | PlainScales:
-        """Return some of the scales: still nested where they begin with a block of theirs."""
-        if start % self.blocksize:
-            return PlainScales(self.values(start, stop))
-        blocks = slice(start // self.blocksize, -(-stop // self.blocksize))
-        return replace(self, codes=self.codes[start:stop], absmax=self.absmax[blocks])
-
-    def to(self, device: torch.device) -> NestedScales:
-        """Return them on another device."""
-        codes, absmax, code_map = self.codes.to(device), self.absmax.to(device), self.code_map.to(device)
-        return replace(self, codes=codes, absmax=absmax, code_map=code_map)
-
-
-@dataclass(frozen=True)
-class FourBitWeight:
-    """Hold a weight as codes of 4 bits and one scale for each block of values, counted along the rows."""
-
-    codes: Tensor  # (⌈values / 2⌉,) uint8; the first of two values is in the high half
-    scales: PlainScales | NestedScales
-    kind: Kind
-    blocksize: int
-    dtype: torch.dtype  # that bitsandbytes unpacks to, rounding each value
-    shape: tuple[int, int]
-
-    @property
-    def format(self) -> str:
-        """Name the format."""
-        return _format(self.kind, nested=isinstance(self.scales, NestedScales))
-
-    @property
-    def nbytes(self) -> int:
-        """Count the bytes of codes and scales."""
-        return self.codes.nbytes + self.scales.nbytes
-
-    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the weight unpacked: code's value × scale in fp32, rounded to the state's dtype as its writer does."""
-        count = math.prod(self.shape)
-        out = torch.empty(count, dtype=dtype, device=self.codes.device)
-        pairs = _pairs(self.kind).to(self.codes.device)
-        for start in range(0, count, _VALUES_AT_ONCE):
-            stop = min(start + _VALUES_AT_ONCE, count)
-            values = pairs[self.codes[start // 2 : -(-stop // 2)].int()].reshape(-1)[: stop - start]
-            scales = self.scales.values(start // self.blocksize, -(-stop // self.blocksize))
-            values *= scales.repeat_interleave(self.blocksize)[: stop - start]
-            out[start:stop] = values.to(self.dtype)
-        return out.reshape(self.shape)
-
-    def rows(self, start: int, stop: int) -> FourBitWeight:
-        """Return some of the rows, still packed; raise ValueError where they do not lie between two blocks."""
-        rows, columns = self.shape
-        first, last = start * columns, stop * columns
-        if not 0 <= start < stop <= rows:
-            raise ValueError(f"rows {start} to {stop} are not among {rows}")
-        if first % self.blocksize or (last % self.blocksize and stop != rows):
-            raise ValueError(f"rows {start} to {stop} of {columns} columns cut through blocks of {self.blocksize}")
-        scales = self.scales.part(first // self.blocksize, -(-last // self.blocksize))
-        return replace(self, codes=self.codes[first // 2 : -(-last // 2)], scales=scales, shape=(stop - start, columns))
-
-    def to(self, device: torch.device) -> FourBitWeight:
-        """Return it on another device."""
-        return replace(self, codes=self.codes.to(device), scales=self.scales.to(device))
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -188,7 +75,7 @@ def unpack(source: WeightSource) -> UnpackedSource | None:
             state = states[name]
             forms[name] = TensorForm(torch.float32, state.shape)
             nbytes = form.nbytes + sum(part.nbytes for part in state.forms(name).values())
-            packed[name] = PackedForm(_format(state.kind, nested=state.nested_blocksize is not None), nbytes)
+            packed[name] = PackedForm(format_name(state.kind, nested=state.nested_blocksize is not None), nbytes)
             weights[name] = partial(_read_weight, source, name, state)
         elif name not in known:
             forms[name] = form
@@ -292,7 +179,7 @@ def _checked_state(name: str, nbytes: int, kind: str, said: Mapping[str, Any]) -
 
 def _read_weight(source: WeightSource, name: str, state: _State) -> FourBitWeight:
     code_map = source.tensor(f"{name}.quant_map")
-    if not torch.allclose(code_map, torch.tensor(_VALUES[state.kind]), rtol=0, atol=_MAP_TOLERANCE):
+    if not torch.allclose(code_map, torch.tensor(CODE_VALUES[state.kind]), rtol=0, atol=_MAP_TOLERANCE):
         raise WeightsError(
             f"{source.name}: {name}.quant_map is not the table of {state.kind}, and bitsandbytes would not use it;"
             " the file is damaged or was made by something else: get it again"
@@ -310,18 +197,6 @@ def _is_codes(name: str, form: TensorForm) -> bool:
     return name.endswith(".weight") and form.dtype == torch.uint8
 
 
-def _format(kind: Kind, *, nested: bool) -> str:
-    return f"{kind}, double-quantised" if nested else kind
-
-
-@cache
-def _pairs(kind: Kind) -> Tensor:
-    """Return both values of every byte of codes, (256, 2) float32."""
-    values = torch.tensor(_VALUES[kind])
-    byte = torch.arange(256)
-    return torch.stack([values[byte >> 4], values[byte & 15]], dim=1)
-
-
 # --- quantising --------------------------------------------------------------------------------------------------
 
 
@@ -333,11 +208,11 @@ def quantised(weight: Tensor) -> FourBitWeight:
     """
     rows, columns = weight.shape
     flat = weight.reshape(-1)
-    bounds = _bounds(torch.tensor(_VALUES["nf4"]))
+    bounds = _bounds(torch.tensor(CODE_VALUES["nf4"]))
     codes = torch.empty(-(-flat.numel() // 2), dtype=torch.uint8)
     absmax = torch.empty(-(-flat.numel() // BLOCK_SIZE), dtype=torch.float32)
-    for start in range(0, flat.numel(), _VALUES_AT_ONCE):
-        piece = flat[start : start + _VALUES_AT_ONCE].float()
+    for start in range(0, flat.numel(), VALUES_AT_ONCE):
+        piece = flat[start : start + VALUES_AT_ONCE].float()
         four, scales = _nearest(piece, BLOCK_SIZE, bounds)
         pairs = functional.pad(four, (0, len(four) % 2)).view(-1, 2)
         codes[start // 2 : start // 2 + -(-len(piece) // 2)] = (pairs[:, 0] << 4 | pairs[:, 1])[: -(-len(piece) // 2)]
@@ -368,7 +243,7 @@ def stored(name: str, weight: FourBitWeight) -> dict[str, Tensor]:
     return {
         name: weight.codes.reshape(-1, 1),
         f"{name}.absmax": scales.codes,
-        f"{name}.quant_map": torch.tensor(_VALUES[weight.kind]),
+        f"{name}.quant_map": torch.tensor(CODE_VALUES[weight.kind]),
         f"{name}.nested_absmax": scales.absmax,
         f"{name}.nested_quant_map": scales.code_map,
         f"{name}.quant_state.bitsandbytes__nf4": torch.frombuffer(bytearray(state), dtype=torch.uint8),
@@ -394,7 +269,7 @@ def _state_json(shape: tuple[int, int], dtype: torch.dtype, offset: float) -> by
 
 
 def _nested(absmax: Tensor) -> NestedScales:
-    pieces: tuple[Tensor, ...] = torch.split(absmax, _VALUES_AT_ONCE)
+    pieces: tuple[Tensor, ...] = torch.split(absmax, VALUES_AT_ONCE)
     total = math.fsum(chain.from_iterable(piece.tolist() for piece in pieces))
     offset = float(torch.tensor(total / len(absmax), dtype=torch.float32))
     code_map = _dynamic_map()

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from flux2engine.errors import UnknownLayoutError, WeightsError
 from flux2engine.transformer import Flux2Transformer
-from flux2engine.weights import nf4
+from flux2engine.weights import nf4, nf4_weight
 from flux2engine.weights.formats import open_weights
 from flux2engine.weights.identify import Identified, identify
 from flux2engine.weights.loading import load_weights
+from flux2engine.weights.nf4_weight import FourBitWeight, NestedScales, PlainScales
 from flux2engine.weights.packed import UnpackedSource
 from tests.engine import checkpoints
 from tests.engine.language_model_files import write_language_model
@@ -175,7 +176,8 @@ def test_a_weight_longer_than_one_step(monkeypatch: pytest.MonkeyPatch, tmp_path
     weight = draw((64, 320))
     whole = nf4.quantised(weight)
     expected = whole.dequantised()
-    monkeypatch.setattr(nf4, "_VALUES_AT_ONCE", 4096)
+    for module in (nf4, nf4_weight):
+        monkeypatch.setattr(module, "VALUES_AT_ONCE", 4096)
     assert weight.numel() % 4096 == 0
     assert torch.equal(whole.dequantised(), expected)
     assert torch.equal(nf4.quantised(weight).codes, whole.codes)
@@ -247,11 +249,11 @@ def test_a_text_encoder_reads_as_well(tmp_path: Path) -> None:
 def test_rows_stay_packed(nested: bool) -> None:
     """Some rows unpack to those of the whole, and still nested where scales allow it; cut blocks are refused."""
     codes, state = quantise(draw((600, 64)), nested=nested)
-    scales: nf4.PlainScales | nf4.NestedScales = nf4.PlainScales(state.absmax)
+    scales: PlainScales | NestedScales = PlainScales(state.absmax)
     if nested:
         inner = state.state2
-        scales = nf4.NestedScales(state.absmax, inner.absmax, inner.code, float(state.offset), inner.blocksize)
-    weight = nf4.FourBitWeight(codes.reshape(-1), scales, "nf4", 64, torch.float32, (600, 64))
+        scales = NestedScales(state.absmax, inner.absmax, inner.code, float(state.offset), inner.blocksize)
+    weight = FourBitWeight(codes.reshape(-1), scales, "nf4", 64, torch.float32, (600, 64))
     whole = weight.dequantised()
     for start, stop in ((0, 600), (0, 1), (256, 600), (37, 411), (599, 600)):
         part = weight.rows(start, stop)
@@ -263,7 +265,7 @@ def test_rows_stay_packed(nested: bool) -> None:
     for start, stop in ((-1, 5), (5, 5), (0, 601)):
         with pytest.raises(ValueError, match="not among"):
             weight.rows(start, stop)
-    odd = nf4.FourBitWeight(codes.reshape(-1), scales, "nf4", 128, torch.float32, (600, 64))
+    odd = FourBitWeight(codes.reshape(-1), scales, "nf4", 128, torch.float32, (600, 64))
     with pytest.raises(ValueError, match="cut through blocks of 128"):
         odd.rows(1, 3)
 
