@@ -21,8 +21,6 @@ _FP32 = 4
 _PACKED_BELOW = 0.9
 # What a record of the library calls dtypes that are not packed.
 _DENSE = frozenset({"float64", "float32", "float16", "bfloat16"})
-# Of a tensor's packed form, only a piece is held in fp32 at a time (weights/packed_linear.py).
-_UNPACKED_AT_ONCE = 64 * 1024 * 1024
 
 # Bytes a weight takes in the blocks' linear layers; everything outside them stays as it computes.
 FORMATS: Mapping[str, float] = MappingProxyType(
@@ -126,7 +124,7 @@ def sizes_of_parts(
 
 def unpacked_bytes(weights: int, element_size: int) -> int:
     """Return what unpacking a matrix of so many weights takes: the matrix, and a piece of it in fp32."""
-    return weights * element_size + min(weights * _FP32, _UNPACKED_AT_ONCE)
+    return weights * element_size + min(weights * _FP32, working_memory.UNPACKED_AT_ONCE)
 
 
 def autoencoder_parameters(config: AutoencoderConfig | TinyAutoencoderConfig) -> int:

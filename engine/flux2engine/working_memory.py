@@ -10,6 +10,8 @@ from flux2engine.variants import AutoencoderConfig, TextEncoderConfig, TinyAutoe
 # The widest state of a block (9 · hidden in a single block) is never larger than this for all tokens together: 1213
 # tokens of klein 4B in fp32, of dev in bf16. Slices of a thousand tokens multiply as fast as the whole.
 SLICE_BYTES = 128 * 1024 * 1024
+# Packed weights are unpacked through fp32; so much of it is held at a time, where a format can be cut between blocks.
+UNPACKED_AT_ONCE = 64 * 1024 * 1024
 # Slices that live at once: the widest state, what it is cut into, and what is made of it.
 _SLICES = 3
 # Hidden sizes a token that live at once where all tokens are one slice: 20.2 to 21.1 counted (tests/engine).

@@ -27,12 +27,11 @@ from flux2engine.weights.component_config import require_agreement
 from flux2engine.weights.language_model_config import read_language_model_config
 from flux2engine.weights.layouts import LEVELS, Kind, Layout, Shape, piece
 from flux2engine.weights.quantised import refuse_quantised
-from flux2engine.weights.safetensors_file import DTYPES
+from flux2engine.weights.safetensors_file import DTYPE_NAMES
 
 Config = TransformerConfig | AutoencoderConfig | TextEncoderConfig
 
 GROUPS = 32  # of the autoencoder's norms; no file shows them, a config.json may
-_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _STATISTICS = ("bn.running_mean", "bn.running_var")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
@@ -114,7 +113,7 @@ def identify(checkpoint: WeightSource, config: Mapping[str, Any] | None = None) 
 
 def _stored(checkpoint: WeightSource, name: str, form: TensorForm) -> str:
     packed = checkpoint.packed.get(name)
-    return packed.format if packed else _DTYPE_NAMES[form.dtype]
+    return packed.format if packed else DTYPE_NAMES[form.dtype]
 
 
 # --- the nearest layout ------------------------------------------------------------------------------------------

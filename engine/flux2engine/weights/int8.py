@@ -6,17 +6,16 @@ have too: the arithmetic of int8 by rows is the same whoever writes it. Knows no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from flux2engine.errors import WeightsError
-from flux2engine.weights.checkpoint import PackedForm, TensorForm, WeightSource
-from flux2engine.weights.packed import PackedWeight, UnpackedSource
+from flux2engine.weights.checkpoint import TensorForm, WeightSource
+from flux2engine.weights.packed import UnpackedSource
+from flux2engine.weights.quantised_layers import PackedLayer, unpacked
 
 _SCALES, _LAYOUT, _WEIGHT = ".SCB", ".weight_format", ".weight"
 _LARGEST = 127
@@ -72,19 +71,14 @@ def unpack(source: WeightSource) -> UnpackedSource | None:
     if not stems:
         return None
     _require_whole(source, stems)
-    forms: dict[str, TensorForm] = {}
-    packed: dict[str, PackedForm] = {}
-    weights: dict[str, Callable[[], PackedWeight]] = {}
-    helpers = {stem + ending for stem in stems for ending in (_SCALES, _LAYOUT)}
-    for name, form in source.forms.items():
-        stem = name.removesuffix(_WEIGHT)
-        if stem + _SCALES in helpers and name.endswith(_WEIGHT):
-            forms[name] = TensorForm(torch.float32, form.shape)
-            packed[name] = PackedForm(_FORMAT, form.nbytes + source.forms[stem + _SCALES].nbytes)
-            weights[name] = partial(_read_weight, source, stem)
-        elif name not in helpers:
-            forms[name] = form
-    return UnpackedSource(source, MappingProxyType(forms), MappingProxyType(packed), MappingProxyType(weights))
+    layers = [
+        PackedLayer(
+            stem + _WEIGHT, source.forms[stem + _WEIGHT].shape, _FORMAT, (stem + _SCALES,),
+            partial(_read_weight, source, stem),
+        )
+        for stem in stems
+    ]  # fmt: skip
+    return unpacked(source, layers, marks=[stem + _LAYOUT for stem in stems])
 
 
 def _require_whole(source: WeightSource, stems: list[str]) -> None:

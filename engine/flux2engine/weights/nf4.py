@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from torch.nn import functional
 
 from flux2engine.errors import WeightsError
 from flux2engine.weights.bounded_json import MalformedError, flat_object
-from flux2engine.weights.checkpoint import PackedForm, TensorForm, WeightSource
+from flux2engine.weights.checkpoint import TensorForm, WeightSource
 from flux2engine.weights.nf4_weight import (
     CODE_VALUES,
     VALUES_AT_ONCE,
@@ -32,7 +31,8 @@ from flux2engine.weights.nf4_weight import (
     PlainScales,
     format_name,
 )
-from flux2engine.weights.packed import PackedWeight, UnpackedSource
+from flux2engine.weights.packed import UnpackedSource
+from flux2engine.weights.quantised_layers import PackedLayer, unpacked
 
 _BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -67,19 +67,14 @@ def unpack(source: WeightSource) -> UnpackedSource | None:
     strays += [name for name, form in source.forms.items() if _is_codes(name, form) and name not in states]
     if strays:
         raise WeightsError(f"{source.name} holds parts of 4-bit weights that have no quant_state", unexpected=strays)
-    forms: dict[str, TensorForm] = {}
-    packed: dict[str, PackedForm] = {}
-    weights: dict[str, Callable[[], PackedWeight]] = {}
-    for name, form in source.forms.items():
-        if name in states:
-            state = states[name]
-            forms[name] = TensorForm(torch.float32, state.shape)
-            nbytes = form.nbytes + sum(part.nbytes for part in state.forms(name).values())
-            packed[name] = PackedForm(format_name(state.kind, nested=state.nested_blocksize is not None), nbytes)
-            weights[name] = partial(_read_weight, source, name, state)
-        elif name not in known:
-            forms[name] = form
-    return UnpackedSource(source, MappingProxyType(forms), MappingProxyType(packed), MappingProxyType(weights))
+    layers = [
+        PackedLayer(
+            name, state.shape, format_name(state.kind, nested=state.nested_blocksize is not None),
+            tuple(state.forms(name)), partial(_read_weight, source, name, state),
+        )
+        for name, state in states.items()
+    ]  # fmt: skip
+    return unpacked(source, layers)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flux2engine.weights.packed import PackedWeight
+from flux2engine.working_memory import UNPACKED_AT_ONCE
 
 Compute = Literal["native fp8", "dequantised"]
 
-# Unpacking goes through fp32; so much of it is held at a time, where a format can be cut between its blocks.
-UNPACKED_AT_ONCE = 64 * 1024 * 1024
 _ROWS_APART = 256  # the largest block of a format in use (GGUF's K-quants) ends on a row's end in so many rows
 _FP8_CAPABILITY = (8, 9)  # Ada and later multiply fp8
 _LARGEST_FP8 = 448.0  # of e4m3fn

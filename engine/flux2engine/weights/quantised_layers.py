@@ -1,8 +1,8 @@
 """What a file says of its quantised layers, and the parts of one → a source that hands the weights out unpacked.
 
-Shared by the fp8 family and NVFP4, which ComfyUI mixes within one file: its per-layer `X.comfy_quant` (the bytes of a
-JSON object) and the header's `_quantization_metadata` (the same for all layers, written by BFL as well). Knows no
-format's arithmetic.
+Every format hands its layers to `unpacked`. The declarations are the fp8 family's and NVFP4's, which ComfyUI mixes
+within one file: its per-layer `X.comfy_quant` (the bytes of a JSON object) and the header's `_quantization_metadata`
+(the same for all layers, written by BFL as well). Knows no format's arithmetic.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ DTYPES: Mapping[str, torch.dtype] = {
 }
 # Dtypes of the format that no file read here may have: packed formats, complex numbers, wide unsigned ones.
 _UNREAD_DTYPES = frozenset({"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64", "U16", "U32", "U64"})
-_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         tensor = tensors[name].detach().cpu().contiguous()
         blob = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
         span = [offset, offset + len(blob)]
-        entries[name] = {"dtype": _DTYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": span}
+        entries[name] = {"dtype": DTYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": span}
         offset += len(blob)
         blobs.append(blob)
+    path.write_bytes(encoded_header(entries) + b"".join(blobs))
+
+
+def encoded_header(entries: Mapping[str, Any]) -> bytes:
+    """Return a header with its length, as a file begins: so long that the data starts aligned."""
     raw = json.dumps(entries, separators=(",", ":")).encode()
-    raw += b" " * (-len(raw) % 8)  # the data starts aligned
-    path.write_bytes(len(raw).to_bytes(_HEADER_LENGTH_BYTES, "little") + raw + b"".join(blobs))
+    raw += b" " * (-len(raw) % _HEADER_LENGTH_BYTES)
+    return len(raw).to_bytes(_HEADER_LENGTH_BYTES, "little") + raw
 
 
 def _header_length(prefix: bytes, size: int) -> int:

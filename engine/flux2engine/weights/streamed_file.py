@@ -7,7 +7,6 @@ Never replaces a file. Knows no layout and no format of weights.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import secrets
@@ -21,10 +20,7 @@ from torch import Tensor
 
 from flux2engine.errors import WeightsError
 from flux2engine.weights.checkpoint import TensorForm
-from flux2engine.weights.safetensors_file import DTYPES
-
-_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_LENGTH_BYTES = 8
+from flux2engine.weights.safetensors_file import DTYPE_NAMES, encoded_header
 
 
 def write_streamed(
@@ -73,11 +69,9 @@ def _header(forms: Mapping[str, TensorForm], metadata: Mapping[str, str]) -> tup
         form = forms[name]
         starts[name], end = position, position + form.nbytes
         span = [position, end]
-        entries[name] = {"dtype": _DTYPE_NAMES[form.dtype], "shape": list(form.shape), "data_offsets": span}
+        entries[name] = {"dtype": DTYPE_NAMES[form.dtype], "shape": list(form.shape), "data_offsets": span}
         position = end
-    raw = json.dumps(entries, separators=(",", ":")).encode()
-    raw += b" " * (-len(raw) % _LENGTH_BYTES)
-    return len(raw).to_bytes(_LENGTH_BYTES, "little") + raw, starts
+    return encoded_header(entries), starts
 
 
 def _write(file: BinaryIO, position: int, tensor: Tensor) -> None:
